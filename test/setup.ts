@@ -1,0 +1,23 @@
+import { expect } from 'vitest';
+import { toBeAllclose, toEqualBits, type Tolerance, type Values } from './matchers.ts';
+
+expect.extend({ toBeAllclose, toEqualBits });
+
+interface NumericMatchers<R> {
+  /**
+   * Every element satisfies |actual − expected| ≤ atol + rtol·|expected|; NaN equals NaN. Shapes must agree
+   * where both sides have one. Defaults: rtol 1e-5, atol 1e-8.
+   *
+   * @see torch.allclose(…, equal_nan=True)
+   */
+  toBeAllclose(expected: Values, tolerance?: Tolerance): R;
+  /** Typed arrays of one kind, equal bit for bit: −0 is not 0. A NaN equals any NaN. */
+  toEqualBits(expected: Values): R;
+}
+
+declare module 'vitest' {
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- must match vitest's declaration
+  interface Assertion<T> extends NumericMatchers<void> {}
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merging adds the members
+  interface AsymmetricMatchersContaining extends NumericMatchers<unknown> {}
+}
