@@ -3,7 +3,7 @@
  * once (accumulators, loop counters); a statement reads its operands at the moment when it runs. What every
  * operation means, rounding and NaN included, is what `interpret.ts` computes.
  */
-import type { StorageType, Type } from './types.ts';
+import type { ElementType, StorageType, Type } from './types.ts';
 
 /** A virtual register. `name` is only for people. */
 export interface Register {
@@ -39,7 +39,7 @@ export const compareOps = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
 export type CompareOp = (typeof compareOps)[number];
 
 /** A vector's lanes to one scalar, halving: lane k with lane k + n/2, until one is left. */
-export const reduceOps = ['reduceAdd', 'reduceMin', 'reduceMax'] as const;
+export const reduceOps = ['reduceAdd', 'reduceMul', 'reduceMin', 'reduceMax'] as const;
 export type ReduceOp = (typeof reduceOps)[number];
 
 /**
@@ -70,9 +70,21 @@ export type Instruction =
   | { readonly op: ShiftOp; readonly dst: Register; readonly a: Register; readonly b: Register | number }
   | { readonly op: CompareOp; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** a · b + c on floats. A machine with `fma` rounds once, another twice: the one place where targets may differ. */
-  | { readonly op: 'fma'; readonly dst: Register; readonly a: Register; readonly b: Register; readonly c: Register }
+  | {
+      readonly op: 'fma';
+      readonly dst: Register;
+      readonly a: Register;
+      readonly b: Register;
+      readonly c: Register;
+    }
   /** Lane by lane: mask ? a : b. The mask is as wide as the elements. */
-  | { readonly op: 'select'; readonly dst: Register; readonly mask: Register; readonly a: Register; readonly b: Register }
+  | {
+      readonly op: 'select';
+      readonly dst: Register;
+      readonly mask: Register;
+      readonly a: Register;
+      readonly b: Register;
+    }
   /**
    * To another element type, lanes kept. Float to float and integer to float round to nearest even. Float to integer
    * truncates, saturates, and gives 0 for NaN. Integer to narrower integer (and to index) wraps, to wider keeps the
@@ -81,6 +93,8 @@ export type Instruction =
   | { readonly op: 'convert'; readonly dst: Register; readonly a: Register }
   /** The same bits as another element type of the same width. */
   | { readonly op: 'bitcast'; readonly dst: Register; readonly a: Register }
+  /** A vector of i32 or i64 that counts its lanes: 0, 1, 2 … */
+  | { readonly op: 'iota'; readonly dst: Register }
   /** A scalar into every lane. */
   | { readonly op: 'splat'; readonly dst: Register; readonly a: Register }
   | { readonly op: 'extract'; readonly dst: Register; readonly a: Register; readonly lane: number }
@@ -116,7 +130,12 @@ export type Statement =
  * offset 8k: an address, an index, or a number of its type, little-endian, low bytes first.
  */
 export type Parameter =
-  | { readonly kind: 'tensor'; readonly name: string; readonly storage: StorageType; readonly access: 'in' | 'out' | 'inout' }
+  | {
+      readonly kind: 'tensor';
+      readonly name: string;
+      readonly storage: StorageType;
+      readonly access: 'in' | 'out' | 'inout';
+    }
   | { readonly kind: 'number'; readonly name: string; readonly element: ElementType | 'index' };
 
 /** A kernel built for one machine. Calling convention: (args, begin, end), see `Parameter` and `begin`. */

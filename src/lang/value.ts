@@ -1,0 +1,253 @@
+/**
+ * Values as kernel authors handle them: each method emits one statement and gives its result.
+ * A number beside a value means a constant of its type; a scalar beside a vector is spread over its lanes.
+ */
+import type { Builder } from './builder.ts';
+import type { BinaryOp, CompareOp, ReduceOp, Register, ShiftOp, UnaryOp } from './ir.ts';
+import { maskOf, sameType, showType, type ElementType, type MaskType, type Type } from './types.ts';
+
+export type Operand = Value | number;
+
+export class Value {
+  constructor(
+    readonly builder: Builder,
+    readonly register: Register,
+  ) {}
+
+  get type(): Type {
+    return this.register.type;
+  }
+  get lanes(): number {
+    return this.register.type.lanes;
+  }
+
+  add(b: Operand): Value {
+    return this.binary('add', b);
+  }
+  sub(b: Operand): Value {
+    return this.binary('sub', b);
+  }
+  mul(b: Operand): Value {
+    return this.binary('mul', b);
+  }
+  div(b: Operand): Value {
+    return this.binary('div', b);
+  }
+  /** Integers only; the sign is the dividend's, and by zero it is 0. */
+  rem(b: Operand): Value {
+    return this.binary('rem', b);
+  }
+  /** NaN if either is NaN. */
+  min(b: Operand): Value {
+    return this.binary('min', b);
+  }
+  /** NaN if either is NaN. */
+  max(b: Operand): Value {
+    return this.binary('max', b);
+  }
+  and(b: Operand): Value {
+    return this.binary('and', b);
+  }
+  or(b: Operand): Value {
+    return this.binary('or', b);
+  }
+  xor(b: Operand): Value {
+    return this.binary('xor', b);
+  }
+
+  neg(): Value {
+    return this.unary('neg');
+  }
+  abs(): Value {
+    return this.unary('abs');
+  }
+  sqrt(): Value {
+    return this.unary('sqrt');
+  }
+  floor(): Value {
+    return this.unary('floor');
+  }
+  ceil(): Value {
+    return this.unary('ceil');
+  }
+  trunc(): Value {
+    return this.unary('trunc');
+  }
+  /** To the nearest integer, halves to even. */
+  nearest(): Value {
+    return this.unary('nearest');
+  }
+  not(): Value {
+    return this.unary('not');
+  }
+
+  shl(amount: Operand): Value {
+    return this.shift('shl', amount);
+  }
+  /** Keeps the sign. */
+  shr(amount: Operand): Value {
+    return this.shift('shr', amount);
+  }
+  shru(amount: Operand): Value {
+    return this.shift('shru', amount);
+  }
+
+  eq(b: Operand): Value {
+    return this.compare('eq', b);
+  }
+  ne(b: Operand): Value {
+    return this.compare('ne', b);
+  }
+  lt(b: Operand): Value {
+    return this.compare('lt', b);
+  }
+  le(b: Operand): Value {
+    return this.compare('le', b);
+  }
+  gt(b: Operand): Value {
+    return this.compare('gt', b);
+  }
+  ge(b: Operand): Value {
+    return this.compare('ge', b);
+  }
+
+  /** this · b + c; rounded once where the machine has `fma`, else twice. */
+  fma(b: Operand, c: Operand): Value {
+    const [x, y] = this.together(b);
+    const [z, w] = x.together(c);
+    const [p, q] = z.together(y);
+    return this.builder.emit(p.type, (dst) => ({
+      op: 'fma',
+      dst,
+      a: p.register,
+      b: q.register,
+      c: w.register,
+    }));
+  }
+
+  /** As a mask: where it is set `a`, elsewhere `b`. Its width follows the elements'. */
+  select(a: Operand, b: Operand): Value {
+    const { builder } = this;
+    const model = a instanceof Value ? a : b;
+    if (!(model instanceof Value)) throw new Error('select needs a value for at least one of its branches');
+    const lanes = Math.max(this.lanes, model.lanes, b instanceof Value ? b.lanes : 1);
+    const type: Type = { element: model.type.element, lanes };
+    const x = builder.coerce(a, type);
+    const y = builder.coerce(b, type);
+    const width = maskOf(type.element);
+    const mask = this.type.element === width ? this : this.to(width);
+    if (mask.lanes !== lanes)
+      throw new Error(`select: a mask ${showType(mask.type)} cannot choose among ${showType(type)}`);
+    return builder.emit(type, (dst) => ({
+      op: 'select',
+      dst,
+      mask: mask.register,
+      a: x.register,
+      b: y.register,
+    }));
+  }
+
+  to(element: ElementType | MaskType | 'index'): Value {
+    if (element === this.type.element) return this;
+    return this.builder.emit({ element, lanes: this.lanes }, (dst) => ({
+      op: 'convert',
+      dst,
+      a: this.register,
+    }));
+  }
+  /** The same bits under another element type of the same width. */
+  bits(element: ElementType): Value {
+    return this.builder.emit({ element, lanes: this.lanes }, (dst) => ({
+      op: 'bitcast',
+      dst,
+      a: this.register,
+    }));
+  }
+  splat(lanes: number = this.builder.lanes): Value {
+    if (this.lanes === lanes) return this;
+    return this.builder.emit({ element: this.type.element, lanes }, (dst) => ({
+      op: 'splat',
+      dst,
+      a: this.register,
+    }));
+  }
+  lane(lane: number): Value {
+    return this.builder.emit({ element: this.type.element, lanes: 1 }, (dst) => ({
+      op: 'extract',
+      dst,
+      a: this.register,
+      lane,
+    }));
+  }
+  /** All lanes summed, halving: lane k with lane k + n/2. */
+  reduceAdd(): Value {
+    return this.reduce('reduceAdd');
+  }
+  reduceMul(): Value {
+    return this.reduce('reduceMul');
+  }
+  reduceMin(): Value {
+    return this.reduce('reduceMin');
+  }
+  reduceMax(): Value {
+    return this.reduce('reduceMax');
+  }
+  /** Whether any lane of this mask is set. */
+  any(): Value {
+    if (this.lanes === 1) return this;
+    return this.builder.emit({ element: 'm32', lanes: 1 }, (dst) => ({ op: 'any', dst, a: this.register }));
+  }
+
+  private unary(op: UnaryOp): Value {
+    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register }));
+  }
+  private binary(op: BinaryOp, b: Operand): Value {
+    const [x, y] = this.together(b);
+    return this.builder.emit(x.type, (dst) => ({ op, dst, a: x.register, b: y.register }));
+  }
+  private compare(op: CompareOp, b: Operand): Value {
+    const [x, y] = this.together(b);
+    const type = { element: maskOf(x.type.element), lanes: x.lanes };
+    return this.builder.emit(type, (dst) => ({ op, dst, a: x.register, b: y.register }));
+  }
+  private shift(op: ShiftOp, amount: Operand): Value {
+    const b = amount instanceof Value ? amount.register : amount;
+    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register, b }));
+  }
+  private reduce(op: ReduceOp): Value {
+    if (this.lanes === 1) return this;
+    return this.builder.emit({ element: this.type.element, lanes: 1 }, (dst) => ({
+      op,
+      dst,
+      a: this.register,
+    }));
+  }
+
+  /** Both operands at one type: constants made, scalars spread. */
+  protected together(b: Operand): [Value, Value] {
+    if (!(b instanceof Value)) return [this, this.builder.constant(b, this.type)];
+    if (sameType(this.type, b.type)) return [this, b];
+    if (this.type.element === b.type.element) {
+      if (this.lanes === 1) return [this.splat(b.lanes), b];
+      if (b.lanes === 1) return [this, b.splat(this.lanes)];
+    }
+    throw new Error(`a ${showType(this.type)} and a ${showType(b.type)} do not go together; convert one`);
+  }
+}
+
+/** A register that one may write again: an accumulator, a running position. */
+export class Variable extends Value {
+  set(value: Operand): void {
+    const source = this.builder.coerce(value, this.type);
+    this.builder.push({ op: 'copy', dst: this.register, a: source.register });
+  }
+  /** this ← a · b + this. */
+  accumulate(a: Value, b: Value): void {
+    this.builder.push({ op: 'fma', dst: this.register, a: a.register, b: b.register, c: this.register });
+  }
+  /** this ← this op b. */
+  update(op: BinaryOp, b: Operand): void {
+    const source = this.builder.coerce(b, this.type);
+    this.builder.push({ op, dst: this.register, a: this.register, b: source.register });
+  }
+}
