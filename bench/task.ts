@@ -1,0 +1,129 @@
+/** What is measured (a Task) and by whom (a Peer, which makes a Contender of a task). */
+
+/** Numbers on their way into a contender: float32, row-major, in PyTorch's layout (images are N C H W). */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export type Direction = 'forward' | 'input-grad' | 'weight-grad';
+
+/** A 2-D convolution; kernel, stride, padding and dilation are [vertical, horizontal]. */
+export interface ConvShape {
+  readonly n: number;
+  readonly c: number;
+  readonly h: number;
+  readonly w: number;
+  readonly o: number;
+  readonly k: readonly [number, number];
+  readonly s: readonly [number, number];
+  readonly p: readonly [number, number];
+  readonly d: readonly [number, number];
+  readonly g: number;
+}
+
+export interface Conv2dTask {
+  readonly op: 'conv2d';
+  readonly direction: Direction;
+  readonly shape: ConvShape;
+  /** [N, C, H, W], [O, C / groups, kH, kW], [O], and the output's gradient [N, O, H', W']. */
+  readonly inputs: {
+    readonly input: HostTensor;
+    readonly weight: HostTensor;
+    readonly bias: HostTensor;
+    readonly grad: HostTensor;
+  };
+}
+
+/**
+ * Operations without constants of their own.
+ *
+ * - `matmul` a [M, K], b [K, N]
+ * - `add` a, b of one shape
+ * - `relu` and `sum` (of all elements) x
+ * - `softmax` x, over the last axis
+ * - `maxPool2d` x [N, C, H, W], kernel 2, stride 2
+ * - `batchNorm` x [N, C, H, W], mean, variance, weight, bias [C], as in inference, eps 1e-5
+ */
+export const simpleOps = ['matmul', 'add', 'relu', 'sum', 'softmax', 'maxPool2d', 'batchNorm'] as const;
+export type SimpleOp = (typeof simpleOps)[number];
+
+export interface SimpleTask {
+  readonly op: SimpleOp;
+  readonly inputs: Readonly<Record<string, HostTensor>>;
+}
+
+/**
+ * One step of training LeNet-5 with ReLU and max pooling (6 and 16 channels of 5×5, the first padded by 2, then
+ * 120, 84, 10): forward, cross entropy, backward, SGD with momentum. Initial weights are those of seed 0, in
+ * PyTorch's order; the output is the loss of three successive steps.
+ */
+export interface TrainStepTask {
+  readonly op: 'trainStep';
+  /** images [N, 1, 28, 28]; labels [N], whole numbers 0 … 9. */
+  readonly inputs: { readonly images: HostTensor; readonly labels: HostTensor };
+  readonly learningRate: number;
+  readonly momentum: number;
+}
+
+export type Task = (Conv2dTask | SimpleTask | TrainStepTask) & {
+  readonly name: string;
+  /** Floating-point operations of the definition (a multiply and an add are two); 0 where they say nothing. */
+  readonly flops: number;
+  /** Element `index` of the output by the definition, in float64, where the task can tell. */
+  readonly expected?: (index: number) => number;
+};
+
+/** A task made ready in one library: constants are where that library wants them, the graph is built. */
+export interface Contender {
+  /** Milliseconds per run, one figure for each of `samples`; a sample is `repeats` runs in a row. */
+  time(samples: number, repeats: number): number[] | Promise<number[]>;
+  /** Runs anew and gives the result in PyTorch's layout. */
+  output(): Float32Array | Promise<Float32Array>;
+  dispose(): void | Promise<void>;
+}
+
+/** A library that takes part. */
+export interface Peer {
+  readonly name: string;
+  /** @throws where the library is not there, with a message that says so. */
+  open(options: PeerOptions): Promise<OpenPeer>;
+}
+
+export interface PeerOptions {
+  readonly threads: number;
+}
+
+export interface OpenPeer {
+  /** The version, and what else decides about speed (target, instruction set). */
+  readonly version: string;
+  /** @throws Refusal where the library cannot do this task. */
+  prepare(task: Task): Contender | Promise<Contender>;
+  close(): void | Promise<void>;
+}
+
+/** A library cannot do a task; the message says why. */
+export class Refusal extends Error {}
+
+/** Times a run that returns when it is finished. */
+export function timeSync(run: () => unknown): Contender['time'] {
+  return (samples, repeats) =>
+    Array.from({ length: samples }, () => {
+      const start = performance.now();
+      for (let i = 0; i < repeats; i++) run();
+      return (performance.now() - start) / repeats;
+    });
+}
+
+/** Times a run that returns a promise: from the call to the moment the promise is settled, nothing else. */
+export function timeAsync(run: () => Promise<unknown>): Contender['time'] {
+  return async (samples, repeats) => {
+    const times: number[] = [];
+    for (let sample = 0; sample < samples; sample++) {
+      const start = performance.now();
+      for (let i = 0; i < repeats; i++) await run();
+      times.push((performance.now() - start) / repeats);
+    }
+    return times;
+  };
+}
