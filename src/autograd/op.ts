@@ -1,0 +1,306 @@
+/**
+ * What an op is: its name, how its result is computed, and how its inputs' gradients follow from its result's.
+ * One op lives in one file of `ops/`; this file runs it and writes it on the tape.
+ */
+import { dtypes, type DType } from '../dtype.ts';
+import { RuntimeError } from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { isGradEnabled } from './mode.ts';
+import { edgeOf, Node, type Edge, type Gradients } from './node.ts';
+
+/** An op's tensors by name; null where an optional one is absent. */
+export type Inputs = Readonly<Record<string, Tensor | null>>;
+
+/** What the gradient rules may know of an input that was not saved. */
+export interface Described {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: string;
+}
+
+/** Inputs for the generic gradient test, drawn uniformly from [low, high), by default [−1, 1). */
+export type SampleTensor =
+  | readonly number[]
+  | {
+      readonly shape: readonly number[];
+      readonly low?: number;
+      readonly high?: number;
+      readonly dtype?: 'int64';
+    }
+  | null;
+export interface Sample<I extends Inputs, P> {
+  readonly inputs: { readonly [K in keyof I]: SampleTensor };
+  readonly params: P;
+}
+
+export interface Op<I extends Inputs, P> {
+  /** As in PyTorch: `conv2d`. */
+  readonly name: string;
+  /** What `gradFn.name` shows: `ConvolutionBackward0`. */
+  readonly node: string;
+  /** What the gradients need: these inputs, and with `'out'` the result. Everything else is let go. */
+  readonly saves: readonly ((keyof I & string) | 'out')[];
+  /** Checks its inputs first, then computes: into a new tensor, a view of an input, or `into` when given. */
+  forward(inputs: I, params: P, into?: Tensor): Tensor;
+  /**
+   * The inputs' gradients, each as a function that is called only if that gradient is wanted. `saved` holds what `saves`
+   * names. Made of tensor operations, so that gradients have gradients. A gradient in a broadcast result's shape is
+   * summed to the input's by the engine. Absent: the op's results never require gradients.
+   */
+  backward?(
+    grad: Tensor,
+    saved: I & { readonly out: Tensor },
+    params: P,
+    described: { readonly [K in keyof I]: Described },
+  ): { readonly [K in keyof I]?: () => Tensor | null };
+  /** Cases for the test that checks every op's gradients by finite differences on every target. */
+  readonly samples?: readonly Sample<I, P>[];
+}
+
+const defined: Op<Inputs, unknown>[] = [];
+
+/** Declares an op. */
+export const defineOp = <I extends Inputs, P = undefined>(op: Op<I, P>): Op<I, P> => {
+  defined.push(op as unknown as Op<Inputs, unknown>);
+  return op;
+};
+
+/** All ops there are, for the tests that try each. */
+export const definedOps = (): readonly Op<Inputs, unknown>[] => defined;
+
+/** Runs an op and records it when a gradient may be wanted. */
+export const call = <I extends Inputs, P>(op: Op<I, P>, inputs: I, params: P): Tensor => {
+  const out = op.forward(inputs, params);
+  if (op.backward === undefined || !isGradEnabled()) return out;
+  // A view keeps up with what it views, also when that begins to require gradients only later.
+  if (out.origin_ !== null) out.origin_.regenerate = regenerateView;
+  if (!requiresGrad(inputs) || dtypes[out.dtype].category !== 'float') return out;
+  const node = new OpNode(op, inputs, params);
+  node.saveResult(out);
+  out.gradFn_ = node;
+  return out;
+};
+
+/**
+ * Runs an op with its result written over `target`, one of its inputs or (as in `copy_`) none of them.
+ *
+ * @throws RuntimeError when gradients are being recorded and the target is a leaf that requires them, or a view of one
+ */
+export const callInPlace = <I extends Inputs, P>(
+  op: Op<I, P>,
+  target: Tensor,
+  inputs: I,
+  params: P,
+): Tensor => {
+  const recording = isGradEnabled();
+  if (recording) checkMayChange(target);
+  const node =
+    recording && op.backward && (requiresGrad(inputs) || target.requiresGrad)
+      ? new OpNode(op, inputs, params)
+      : null;
+  op.forward(inputs, params, target);
+  target.version_.value++;
+  if (node !== null) {
+    node.saveResult(target);
+    rebase(target, node, Object.values(inputs).indexOf(target));
+  }
+  return target;
+};
+
+/** For changes that no op describes (random fills, loading): checks, and counts the change. */
+export const changeInPlace = (target: Tensor, change: () => void): Tensor => {
+  if (isGradEnabled()) checkMayChange(target);
+  change();
+  target.version_.value++;
+  return target;
+};
+
+const requiresGrad = (inputs: Inputs): boolean => {
+  for (const name in inputs) if (inputs[name]?.requiresGrad) return true;
+  return false;
+};
+
+const checkMayChange = (target: Tensor): void => {
+  const base = target.origin_?.base;
+  if (base !== undefined && base.isLeaf && base.requiresGrad) {
+    throw new RuntimeError(
+      'a view of a leaf Variable that requires grad is being used in an in-place operation.',
+    );
+  }
+  if (target.isLeaf && target.requiresGrad) {
+    throw new RuntimeError('a leaf Variable that requires grad is being used in an in-place operation.');
+  }
+};
+
+/** A recorded call of an op. */
+class OpNode<I extends Inputs, P> extends Node {
+  readonly name: string;
+  readonly next: readonly (Edge | null)[];
+  private readonly names: readonly (keyof I & string)[];
+  private readonly described: { readonly [K in keyof I]: Described };
+  private saved: Map<string, { tensor: Tensor | null; version: number }> | null = new Map();
+
+  constructor(
+    private readonly op: Op<I, P>,
+    inputs: I,
+    private readonly params: P,
+  ) {
+    super();
+    this.name = op.node;
+    this.names = Object.keys(inputs);
+    this.next = this.names.map((name) => edgeOf(inputs[name]));
+    this.described = Object.fromEntries(
+      Object.entries(inputs).map(([name, x]) => [
+        name,
+        x && { shape: x.shape, dtype: x.dtype, device: x.device },
+      ]),
+    ) as { readonly [K in keyof I]: Described };
+    for (const name of op.saves) if (name !== 'out') this.save(name, inputs[name] ?? null);
+  }
+
+  saveResult(out: Tensor): void {
+    if (this.op.saves.includes('out')) this.save('out', out);
+  }
+
+  private save(name: string, tensor: Tensor | null): void {
+    this.saved!.set(name, { tensor, version: tensor?.version ?? 0 });
+  }
+
+  apply([grad]: Gradients): Gradients {
+    if (!grad) return this.next.map(() => null);
+    const rules = this.op.backward!(grad, this.unpack(), this.params, this.described);
+    return this.next.map((edge, k) => (edge === null ? null : (rules[this.names[k]!]?.() ?? null)));
+  }
+
+  private unpack(): I & { out: Tensor } {
+    if (this.saved === null) throw new RuntimeError(SECOND_TIME);
+    const tensors: Record<string, Tensor | null> = {};
+    for (const [name, { tensor, version }] of this.saved) {
+      if (tensor !== null && tensor.version !== version) throw new RuntimeError(changedText(tensor, version));
+      tensors[name] = tensor;
+    }
+    return tensors as I & { out: Tensor };
+  }
+
+  release(): void {
+    this.saved = null;
+  }
+}
+
+const SECOND_TIME =
+  'Trying to backward through the graph a second time (or directly access saved tensors after they have already been ' +
+  'freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify ' +
+  'retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors ' +
+  'after calling backward.';
+
+const changedText = (tensor: Tensor, expected: number): string => {
+  const maker =
+    tensor.gradFn === null ? '' : `, which is output ${String(tensor.gradSlot_)} of ${tensor.gradFn.name},`;
+  return (
+    'one of the variables needed for gradient computation has been modified by an inplace operation: ' +
+    `[${dtypes[tensor.dtype].tensorType} [${tensor.shape.join(', ')}]]${maker} is at version ${String(tensor.version)}; ` +
+    `expected version ${String(expected)} instead. Hint: enable anomaly detection to find the operation that failed to ` +
+    'compute its gradient, with torch.autograd.set_detect_anomaly(True).'
+  );
+};
+
+/** After a change in place: the target's history, or that of the tensor it is a view of, goes on through `node`. */
+const rebase = (target: Tensor, node: Node, targetInput: number): void => {
+  const origin = target.origin_;
+  if (origin === null) {
+    target.gradFn_ = node;
+    target.gradSlot_ = 0;
+    return;
+  }
+  const { base } = origin;
+  base.gradFn_ = new CopySlices(base, target, node, targetInput);
+  base.gradSlot_ = 0;
+  base.requiresGrad_flag = false;
+  target.gradFn_ = regenerateView(target);
+  target.gradSlot_ = 0;
+  target.origin_ = { base, regenerate: regenerateView, generation: base.version };
+};
+
+/**
+ * A change of a slice, seen from the whole: outside the slice the gradient passes, inside it goes through the
+ * function that was applied there.
+ */
+class CopySlices extends Node {
+  readonly name = 'CopySlices';
+  readonly next: readonly (Edge | null)[];
+  private readonly slice: Pick<Tensor, 'shape' | 'strides' | 'offset'>;
+  private readonly whole: Pick<Tensor, 'shape' | 'strides' | 'offset'>;
+
+  constructor(
+    base: Tensor,
+    slice: Tensor,
+    private readonly inner: Node,
+    private readonly targetInput: number,
+  ) {
+    super();
+    this.slice = { shape: slice.shape, strides: slice.strides, offset: slice.offset };
+    this.whole = { shape: base.shape, strides: base.strides, offset: base.offset };
+    this.next = [edgeOf(base), ...inner.next.map((edge, k) => (k === targetInput ? null : edge))];
+  }
+
+  apply([grad]: Gradients, createGraph: boolean): Gradients {
+    if (!grad) return this.next.map(() => null);
+    const { whole, slice } = this;
+    const passed = grad.newEmptyStrided(whole.shape, whole.strides).copy_(grad);
+    const inside = passed.asStrided(slice.shape, slice.strides, slice.offset - whole.offset);
+    const results = this.inner.apply([inside.clone()], createGraph);
+    const through = this.targetInput < 0 ? null : results[this.targetInput];
+    if (through) inside.copy_(through);
+    else inside.zero_();
+    return [passed, ...results.map((result, k) => (k === this.targetInput ? null : result))];
+  }
+
+  release(): void {
+    this.inner.release();
+  }
+}
+
+/** A view's gradient function after its base has got a new history: it is cut out of the base as it is now. */
+const regenerateView = (view: Tensor): Node | null => {
+  const base = view.origin_!.base;
+  return base.requiresGrad ? new AsStridedNode(base, view) : null;
+};
+
+class AsStridedNode extends Node {
+  readonly name = 'AsStridedBackward0';
+  readonly next: readonly (Edge | null)[];
+  private readonly view: Pick<Tensor, 'shape' | 'strides' | 'offset'>;
+  private readonly whole: Pick<Tensor, 'shape' | 'strides' | 'offset'>;
+
+  constructor(base: Tensor, view: Tensor) {
+    super();
+    this.next = [edgeOf(base)];
+    this.view = { shape: view.shape, strides: view.strides, offset: view.offset };
+    this.whole = { shape: base.shape, strides: base.strides, offset: base.offset };
+  }
+
+  apply([grad]: Gradients): Gradients {
+    return [grad ? scatterStrided(grad, this.view, this.whole) : null];
+  }
+
+  release(): void {
+    // Only shapes are kept.
+  }
+}
+
+/** Zeros in the geometry of a whole, with `grad` added at the elements that a view of it shows. */
+export const scatterStrided = (
+  grad: Tensor,
+  view: Pick<Tensor, 'shape' | 'strides' | 'offset'>,
+  whole: Pick<Tensor, 'shape' | 'strides' | 'offset'>,
+): Tensor => {
+  // Axes of stride 0 show one element many times: their gradients add up there.
+  const repeated = view.strides.flatMap((stride, axis) =>
+    stride === 0 && view.shape[axis]! > 1 ? [axis] : [],
+  );
+  const once = repeated.length === 0 ? grad : grad.sum(repeated, true);
+  const shape = view.shape.map((size, axis) => (repeated.includes(axis) ? 1 : size));
+  const result = grad.newEmptyStrided(whole.shape, whole.strides).zero_();
+  result.asStrided(shape, view.strides, view.offset - whole.offset).add_(once);
+  return result;
+};
