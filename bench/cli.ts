@@ -7,6 +7,9 @@ import { machine, summary, taskReport, writeJson } from './report.ts';
 import { measure, type Measurement } from './runner.ts';
 import type { Direction, OpenPeer, Peer, Task } from './task.ts';
 import { conv2dTasks, randomShapes, standardShapes } from './tasks/conv2d.ts';
+import { matmulTasks } from './tasks/matmul.ts';
+import { opsTasks } from './tasks/ops.ts';
+import { trainStepTasks } from './tasks/train-step.ts';
 
 const peers: readonly Peer[] = [ortWeb, tfjsWasm, ortNode, torch];
 const directions: readonly Direction[] = ['forward', 'input-grad', 'weight-grad'];
@@ -14,7 +17,10 @@ const directions: readonly Direction[] = ['forward', 'input-grad', 'weight-grad'
 const usage = `usage: npm run bench -- <what> [options]
 
 what
-  conv2d        convolutions: the layers in bench/shapes.json, or random ones
+  conv2d      convolutions: the layers in bench/shapes.json, or random ones
+  matmul      matrix products
+  ops         add, relu, sum, softmax, pooling, normalization
+  train-step  one step of training LeNet, batch 64
 
 options
   --filter TEXT         only tasks whose name contains TEXT
@@ -103,18 +109,19 @@ function readOptions(argv: string[]): Options {
 
   const [command = '', ...rest] = positionals;
   if (rest.length > 0) throw new RangeError(`one thing at a time: '${rest.join(' ')}' is too much`);
+  const convolutions = (): Iterable<Task> => {
+    const shapes =
+      values.random === undefined
+        ? standardShapes()
+        : randomShapes(whole('--random', values.random, 1), whole('--seed', values.seed, 0));
+    const direction = oneOf('--direction', new Map(directions.map((d) => [d, d])), values.direction);
+    return conv2dTasks(shapes.filter(named), direction);
+  };
   const commands = new Map<string, () => Iterable<Task>>([
-    [
-      'conv2d',
-      () => {
-        const direction = oneOf('--direction', new Map(directions.map((d) => [d, d])), values.direction);
-        const shapes =
-          values.random === undefined
-            ? standardShapes()
-            : randomShapes(whole('--random', values.random, 1), whole('--seed', values.seed, 0));
-        return conv2dTasks(shapes.filter(named), direction);
-      },
-    ],
+    ['conv2d', convolutions],
+    ['matmul', () => [...matmulTasks()].filter(named)],
+    ['ops', () => [...opsTasks()].filter(named)],
+    ['train-step', () => [...trainStepTasks()].filter(named)],
   ]);
   return {
     command,
@@ -122,7 +129,7 @@ function readOptions(argv: string[]): Options {
       .split(',')
       .filter(Boolean)
       .map((name) => oneOf('--peers', new Map(peers.map((p) => [p.name, p])), name)),
-    tasks: oneOf('command', commands, command)(),
+    tasks: oneOf('<what>', commands, command)(),
     threads: whole('--threads', values.threads, 1),
     runs: values.runs === undefined ? undefined : whole('--runs', values.runs, 1),
     json: values.json,

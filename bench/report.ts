@@ -31,23 +31,22 @@ const describe = (task: Task): string =>
         .map(({ shape }) => `[${shape.join('×')}]`)
         .join(' ');
 
-/** A block for one task: its name, then a line for each contender. Rates and ratios are those of the minima. */
+/** A block for one task: its name, then a line for each contender. Columns that would be empty are left out. */
 export function taskReport(measurement: Measurement): string {
   const { task, results, refused } = measurement;
-  const table = plainTable(['', 'min', 'median', 'GFLOP/s', '(median)', 'ratio', '(median)', 'error']);
-  for (const result of results) {
-    const ratio = ratioOf(result, measurement);
-    table.push([
-      result.contender,
-      duration(result.min),
-      duration(result.median),
-      number(gflops(task, result.min)),
-      number(gflops(task, result.median)),
-      times(ratio?.min),
-      times(ratio?.median),
-      result.error.toExponential(0),
-    ]);
-  }
+  const columns: readonly [string, (result: Result) => string][] = [
+    ['', ({ contender }) => contender],
+    ['min', ({ min }) => duration(min)],
+    ['median', ({ median }) => duration(median)],
+    ['GFLOP/s', ({ min }) => number(gflops(task, min))],
+    ['(median)', ({ median }) => number(gflops(task, median))],
+    ['ratio', (result) => times(ratioOf(result, measurement)?.min)],
+    ['(median)', (result) => times(ratioOf(result, measurement)?.median)],
+    ['error', ({ error }) => error.toExponential(0)],
+  ];
+  const filled = columns.filter(([, cell]) => results.some((result) => cell(result) !== ''));
+  const table = plainTable(filled.map(([head]) => head));
+  for (const result of results) table.push(filled.map(([, cell]) => cell(result)));
   const size = task.flops ? `  ${number(task.flops / 1e6)} MFLOP` : '';
   const refusals = refused.map(({ contender, refusal }) => `\n  ${contender} ${refusal}`).join('');
   return `${task.name}  ${describe(task)}${size}\n${table.toString()}${refusals}\n`;
