@@ -2,7 +2,7 @@ import { ValueError } from '../../errors.ts';
 import { ByteWriter } from './bytes.ts';
 import { instructions } from './instructions.ts';
 import type { InstructionWith } from './instructions.ts';
-import { functionNames, functionType, localNames, TypeTable, typeOf } from './module.ts';
+import { blockType, functionNames, functionType, localNames, TypeTable, typeOf } from './module.ts';
 import type { Global, ImportName, Limits, Memory, WasmFunction, WasmModule } from './module.ts';
 import type { FunctionType, ImmediateKind, Label, MemArg, Row, ValueType } from './row.ts';
 
@@ -194,8 +194,8 @@ const writeImmediate: {
     out.byte(0); // table 0
   },
   block: ({ out, types, labels }, [, header]) => {
-    const { label, type } = header ?? {};
-    labels.push(label);
+    labels.push(header?.label);
+    const type = blockType(header?.type);
     if (type === undefined) out.byte(0x40);
     else if (typeof type === 'string') out.byte(typeCode[type]);
     else out.s32(types.index(type));

@@ -114,6 +114,12 @@ export class TypeTable {
   }
 }
 
+/** What the format needs to say of a block's type: a type of its own only for operands or several results. */
+export function blockType(type: ValueType | FunctionType | undefined): ValueType | FunctionType | undefined {
+  if (typeof type !== 'object' || type.params.length > 0 || type.results.length > 1) return type;
+  return type.results[0];
+}
+
 /** The names of all functions by index, imports first, as both the text and the name section have them. */
 export const functionNames = ({ imports = [], functions }: WasmModule): (string | undefined)[] =>
   identifiers([...imports, ...functions]);
@@ -126,10 +132,14 @@ function identifiers(named: readonly { readonly name?: string }[]): (string | un
   const taken = new Set<string>();
   return named.map(({ name }) => {
     if (name === undefined) return undefined;
-    const plain = name.replace(/[^\w!#$%&'*+\-./:<=>?@\\^`|~]/g, '_') || '_';
+    const plain = identifier(name);
     let distinct = plain;
     for (let n = 2; taken.has(distinct); n++) distinct = `${plain}.${n}`;
     taken.add(distinct);
     return distinct;
   });
 }
+
+/** The name with `_` for every character that the text format does not have in names. */
+export const identifier = (name: string): string =>
+  name.replace(/[^\w!#$%&'*+\-./:<=>?@\\^`|~]/g, '_') || '_';
