@@ -4,15 +4,7 @@
  * @see torch.dtype; promotion: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
  */
 export type DType =
-  | 'float32'
-  | 'float64'
-  | 'float16'
-  | 'bfloat16'
-  | 'int64'
-  | 'int32'
-  | 'int8'
-  | 'uint8'
-  | 'bool';
+  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'int8' | 'uint8' | 'bool';
 
 /** Which kind of number a dtype holds; promotion goes by kind first, then by width. */
 export type Category = 'bool' | 'integer' | 'float';
@@ -30,9 +22,27 @@ export interface DTypeInfo {
 }
 
 export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
-  float32: { bytes: 4, category: 'float', tensorType: 'torch.FloatTensor', scalarType: 'Float', cName: 'float' },
-  float64: { bytes: 8, category: 'float', tensorType: 'torch.DoubleTensor', scalarType: 'Double', cName: 'double' },
-  float16: { bytes: 2, category: 'float', tensorType: 'torch.HalfTensor', scalarType: 'Half', cName: 'c10::Half' },
+  float32: {
+    bytes: 4,
+    category: 'float',
+    tensorType: 'torch.FloatTensor',
+    scalarType: 'Float',
+    cName: 'float',
+  },
+  float64: {
+    bytes: 8,
+    category: 'float',
+    tensorType: 'torch.DoubleTensor',
+    scalarType: 'Double',
+    cName: 'double',
+  },
+  float16: {
+    bytes: 2,
+    category: 'float',
+    tensorType: 'torch.HalfTensor',
+    scalarType: 'Half',
+    cName: 'c10::Half',
+  },
   bfloat16: {
     bytes: 2,
     category: 'float',
@@ -40,10 +50,28 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
     scalarType: 'BFloat16',
     cName: 'c10::BFloat16',
   },
-  int64: { bytes: 8, category: 'integer', tensorType: 'torch.LongTensor', scalarType: 'Long', cName: 'long int' },
+  int64: {
+    bytes: 8,
+    category: 'integer',
+    tensorType: 'torch.LongTensor',
+    scalarType: 'Long',
+    cName: 'long int',
+  },
   int32: { bytes: 4, category: 'integer', tensorType: 'torch.IntTensor', scalarType: 'Int', cName: 'int' },
-  int8: { bytes: 1, category: 'integer', tensorType: 'torch.CharTensor', scalarType: 'Char', cName: 'signed char' },
-  uint8: { bytes: 1, category: 'integer', tensorType: 'torch.ByteTensor', scalarType: 'Byte', cName: 'unsigned char' },
+  int8: {
+    bytes: 1,
+    category: 'integer',
+    tensorType: 'torch.CharTensor',
+    scalarType: 'Char',
+    cName: 'signed char',
+  },
+  uint8: {
+    bytes: 1,
+    category: 'integer',
+    tensorType: 'torch.ByteTensor',
+    scalarType: 'Byte',
+    cName: 'unsigned char',
+  },
   bool: { bytes: 1, category: 'bool', tensorType: 'torch.BoolTensor', scalarType: 'Bool', cName: 'bool' },
 };
 

@@ -1,9 +1,9 @@
 /** Collects the statements of one kernel while its author's function runs. */
 import type { Kernel, Parameter, Register, Statement } from './ir.ts';
-import { loadedElement, sameType, showType, type Machine, type RegisterElement, type Type } from './types.ts';
-import { Value, Variable, type Operand } from './value.ts';
+import { loadedElement, sameType, showType, type Machine, type Type } from './types.ts';
+import { Value, Variable, type Emitter, type Operand } from './value.ts';
 
-export class Builder {
+export class Builder implements Emitter {
   /** Lanes of a vector in this kernel: as many as the widest element type among its tensors allows. */
   readonly lanes: number;
   private readonly registers: Register[] = [];
@@ -75,10 +75,6 @@ export class Builder {
 
   index(value: Operand): Value {
     return value instanceof Value ? value.to('index') : this.constant(value, { element: 'index', lanes: 1 });
-  }
-
-  scalarType(element: RegisterElement): Type {
-    return { element, lanes: 1 };
   }
 }
 

@@ -2,15 +2,24 @@
  * Values as kernel authors handle them: each method emits one statement and gives its result.
  * A number beside a value means a constant of its type; a scalar beside a vector is spread over its lanes.
  */
-import type { Builder } from './builder.ts';
-import type { BinaryOp, CompareOp, ReduceOp, Register, ShiftOp, UnaryOp } from './ir.ts';
+import type { BinaryOp, CompareOp, ReduceOp, Register, ShiftOp, Statement, UnaryOp } from './ir.ts';
 import { maskOf, sameType, showType, type ElementType, type MaskType, type Type } from './types.ts';
 
 export type Operand = Value | number;
 
+/** Where statements go: the part of the builder that values need. */
+export interface Emitter {
+  /** Lanes of a vector in the kernel that is being written. */
+  readonly lanes: number;
+  push(statement: Statement): void;
+  emit(type: Type, make: (dst: Register) => Statement): Value;
+  constant(value: number | bigint, type: Type): Value;
+  coerce(value: Operand, type: Type): Value;
+}
+
 export class Value {
   constructor(
-    readonly builder: Builder,
+    readonly builder: Emitter,
     readonly register: Register,
   ) {}
 
