@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { millrace } from './peers/millrace.ts';
 import { ortNode } from './peers/ort-node.ts';
 import { ortWeb } from './peers/ort-web.ts';
 import { tfjsWasm } from './peers/tfjs-wasm.ts';
@@ -44,7 +45,7 @@ export async function main(argv: string[]): Promise<void> {
   const open = new Map<string, OpenPeer>();
   const versions: Record<string, string> = {};
   console.log(`${machine()}, Node ${process.versions.node}, threads: ${options.threads}`);
-  for (const peer of options.peers) {
+  for (const peer of [millrace, ...options.peers]) {
     try {
       const opened = await peer.open(options);
       open.set(peer.name, opened);
@@ -62,6 +63,7 @@ export async function main(argv: string[]): Promise<void> {
       const measurement = await measure(task, open, options);
       measurements.push(measurement);
       console.log(taskReport(measurement));
+      if (measurement.absences.some(({ failed }) => failed)) process.exitCode = 1;
     }
   } finally {
     for (const peer of open.values()) await peer.close();

@@ -33,7 +33,7 @@ const describe = (task: Task): string =>
 
 /** A block for one task: its name, then a line for each contender. Columns that would be empty are left out. */
 export function taskReport(measurement: Measurement): string {
-  const { task, results, refused } = measurement;
+  const { task, results, absences } = measurement;
   const columns: readonly [string, (result: Result) => string][] = [
     ['', ({ contender }) => contender],
     ['min', ({ min }) => duration(min)],
@@ -48,8 +48,10 @@ export function taskReport(measurement: Measurement): string {
   const table = plainTable(filled.map(([head]) => head));
   for (const result of results) table.push(filled.map(([, cell]) => cell(result)));
   const size = task.flops ? `  ${number(task.flops / 1e6)} MFLOP` : '';
-  const refusals = refused.map(({ contender, refusal }) => `\n  ${contender} ${refusal}`).join('');
-  return `${task.name}  ${describe(task)}${size}\n${table.toString()}${refusals}\n`;
+  const absent = absences.map(
+    ({ contender, reason, failed }) => `\n ${failed ? '!' : ' '}${contender} ${reason}`,
+  );
+  return `${task.name}  ${describe(task)}${size}\n${table.toString()}${absent.join('')}\n`;
 }
 
 /** All tasks on one page: our figure, and each peer's with its ratio to ours; geometric means at the end. */
@@ -116,7 +118,7 @@ export function writeJson(path: string, run: Run, measurements: readonly Measure
     v8: process.versions.v8,
     ...run,
     tasks: measurements.map((measurement) => {
-      const { task, results, refused } = measurement;
+      const { task, results, absences } = measurement;
       const { inputs: _, expected: __, ...rest } = task;
       return {
         ...rest,
@@ -126,7 +128,7 @@ export function writeJson(path: string, run: Run, measurements: readonly Measure
           gflopsMedian: gflops(task, result.median),
           ratio: ratioOf(result, measurement),
         })),
-        refused,
+        absences,
       };
     }),
     geometricMeans: Object.fromEntries(geometricMeans(measurements)),

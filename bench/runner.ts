@@ -14,15 +14,17 @@ export interface Result {
   readonly error: number;
 }
 
-export interface Refused {
+/** A contender that was not timed: it cannot do the task, or (`failed`) it threw, or its output is wrong. */
+export interface Absence {
   readonly contender: string;
-  readonly refusal: string;
+  readonly reason: string;
+  readonly failed: boolean;
 }
 
 export interface Measurement {
   readonly task: Task;
   readonly results: readonly Result[];
-  readonly refused: readonly Refused[];
+  readonly absences: readonly Absence[];
 }
 
 export interface RunnerOptions {
@@ -43,57 +45,55 @@ const SETTLE_MS = 5;
 /** Float32 in another order of summation, Winograd's transforms included, stays far below this. */
 const TOLERANCE = 1e-4;
 
-/** A contender gives another result than the oracle. */
-export class Disagreement extends Error {}
-
 /**
- * Measures one task. Every contender first shows that its output is right and is warmed up; then they take
- * turns, A B C A B C …, so that a change in the machine's speed hits all alike. A turn begins with a run that
- * is not timed, which brings back what the others have driven out of the caches.
- *
- * @throws Disagreement when an output is wrong: a wrong result has no speed.
+ * Measures one task. Every contender first shows that its output is right, as a wrong result has no speed, and
+ * is warmed up. Then they take turns, A B C A B C …, so that a change in the machine's speed hits all alike. A
+ * turn begins with a run that is not timed, which brings back what the others have driven out of the caches.
  */
 export async function measure(
   task: Task,
   peers: ReadonlyMap<string, OpenPeer>,
   { threads, runs }: RunnerOptions,
 ): Promise<Measurement> {
-  const refused: Refused[] = [];
+  const absences: Absence[] = [];
   const entrants: Entrant[] = [];
-  try {
-    for (const [name, peer] of peers) {
-      try {
-        entrants.push({ name, contender: await peer.prepare(task), error: 0, repeats: 1, times: [] });
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        refused.push({ contender: name, refusal: error.message });
-      }
+  const oracle = new Oracle(task);
+  for (const [name, peer] of peers) {
+    let contender: Contender | undefined;
+    try {
+      contender = await peer.prepare(task);
+      const error = oracle.check(name, await contender.output());
+      entrants.push({ name, contender, error, repeats: await warmUp(contender), times: [] });
+    } catch (error) {
+      await contender?.dispose();
+      absences.push({
+        contender: name,
+        reason: (error as Error).message,
+        failed: !(error instanceof Refusal),
+      });
     }
-    await checkOutputs(task, entrants);
-    for (const entrant of entrants) entrant.repeats = await warmUp(entrant.contender);
-
-    const until = performance.now() + MS_PER_CONTENDER * entrants.length;
-    const enough = (samples: number): boolean =>
-      runs === undefined ? samples >= MIN_SAMPLES && performance.now() >= until : samples >= runs;
-    for (let samples = 0; !enough(samples); samples += TURN) {
-      for (const { contender, repeats, times } of entrants) {
-        if (threads > 1) await sleep(SETTLE_MS);
-        await contender.time(1, repeats);
-        times.push(...(await contender.time(TURN, repeats)));
-      }
-    }
-  } finally {
-    for (const { contender } of entrants) await contender.dispose();
   }
-  return { task, refused, results: entrants.map(toResult) };
+
+  const until = performance.now() + MS_PER_CONTENDER * entrants.length;
+  const enough = (samples: number): boolean =>
+    runs === undefined ? samples >= MIN_SAMPLES && performance.now() >= until : samples >= runs;
+  for (let samples = 0; entrants.length > 0 && !enough(samples); samples += TURN) {
+    for (const { contender, repeats, times } of entrants) {
+      if (threads > 1) await sleep(SETTLE_MS);
+      await contender.time(1, repeats);
+      times.push(...(await contender.time(TURN, repeats)));
+    }
+  }
+  for (const { contender } of entrants) await contender.dispose();
+  return { task, absences, results: entrants.map(toResult) };
 }
 
 interface Entrant {
   readonly name: string;
   readonly contender: Contender;
+  readonly error: number;
+  readonly repeats: number;
   readonly times: number[];
-  error: number;
-  repeats: number;
 }
 
 function toResult({ name, times, repeats, error }: Entrant): Result {
@@ -117,30 +117,36 @@ async function warmUp(contender: Contender): Promise<number> {
   return repeats;
 }
 
-/** Compares the first output with the definition, at some places, and all others with the first, everywhere. */
-async function checkOutputs(task: Task, entrants: readonly Entrant[]): Promise<void> {
-  let first: { name: string; output: Float32Array } | undefined;
-  for (const entrant of entrants) {
-    const output = await entrant.contender.output();
-    if (first) {
-      const { name, output: oracle } = first;
-      if (oracle.length !== output.length) {
-        throw new Disagreement(
-          `${task.name}: ${entrant.name} gives ${output.length} elements, ${name} gives ${oracle.length}`,
-        );
-      }
-      entrant.error = relativeError(output, output.keys(), (i) => oracle[i] ?? Number.NaN);
-    } else if (task.expected) {
-      entrant.error = relativeError(output, somePlaces(output.length), task.expected);
+/** Compares the first right output with the definition, at some places; all others with it, everywhere. */
+class Oracle {
+  readonly #task: Task;
+  #first: { name: string; output: Float32Array } | undefined;
+
+  constructor(task: Task) {
+    this.#task = task;
+  }
+
+  /** @returns the largest difference, relative to the largest output. @throws if it is too large. */
+  check(name: string, output: Float32Array): number {
+    const error = this.#first ? this.#compare(output, this.#first) : this.#sample(output);
+    const other = this.#first?.name ?? 'the definition';
+    if (!(error <= TOLERANCE)) {
+      throw new Error(`differs from ${other} by ${error.toExponential(1)} of the largest output`);
     }
-    if (!(entrant.error <= TOLERANCE)) {
-      const other = first?.name ?? 'the definition';
-      const error = entrant.error.toExponential(1);
-      throw new Disagreement(
-        `${task.name}: ${entrant.name} and ${other} differ by ${error} of the largest output`,
-      );
+    this.#first ??= { name, output };
+    return error;
+  }
+
+  #compare(output: Float32Array, first: { name: string; output: Float32Array }): number {
+    if (output.length !== first.output.length) {
+      throw new Error(`gives ${output.length} elements, ${first.name} gives ${first.output.length}`);
     }
-    first ??= { name: entrant.name, output };
+    return relativeError(output, output.keys(), (i) => first.output[i] ?? Number.NaN);
+  }
+
+  #sample(output: Float32Array): number {
+    const { expected } = this.#task;
+    return expected ? relativeError(output, somePlaces(output.length), expected) : 0;
   }
 }
 
