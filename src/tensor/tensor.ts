@@ -23,7 +23,7 @@ export interface ViewOrigin {
   /** The tensor at the root: never itself a view. */
   readonly base: Tensor;
   /** Makes the view's gradient function anew after its base has got another one. */
-  readonly regenerate: ((view: Tensor) => GradNode | null) | null;
+  regenerate: ((view: Tensor) => GradNode | null) | null;
   /** The base's version for which the view's gradient function was made. */
   generation: number;
 }
