@@ -179,12 +179,12 @@ const writeImmediate: {
   memarg: ({ out }, [, memarg], row) => writeMemArg(out, memarg, row.align),
   'memarg lane': ({ out }, [, memarg, lane], row) => {
     writeMemArg(out, memarg, row.align);
-    out.byte(lane);
+    writeLane(out, lane);
   },
-  lane: ({ out }, [, lane]) => out.byte(lane),
+  lane: ({ out }, [, lane]) => writeLane(out, lane),
   shuffle: ({ out }, [, lanes]) => {
     if (lanes.length !== 16) throw new ValueError(`has ${lanes.length} lane indices, expected 16`);
-    out.bytes(lanes);
+    for (const lane of lanes) writeLane(out, lane);
   },
   local: writeIndex,
   global: writeIndex,
@@ -221,6 +221,11 @@ function writeMemArg(out: ByteWriter, memarg: MemArg | undefined, natural: numbe
   if (2 ** log2 !== align) throw new ValueError(`align is ${align}, expected a power of two`);
   out.u32(log2);
   out.u32(memarg?.offset ?? 0);
+}
+
+function writeLane(out: ByteWriter, lane: number): void {
+  if ((lane & 0xff) !== lane) throw new ValueError(`lane is ${lane}, expected an integer from 0 to 255`);
+  out.byte(lane);
 }
 
 /** How many blocks outward the label is. */
