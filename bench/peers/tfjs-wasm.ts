@@ -13,7 +13,7 @@ import {
 
 /**
  * TensorFlow.js on its WebAssembly backend (XNNPACK). Its layout is N H W C: images and weights are brought
- * there before the clock runs, outputs are brought back after.
+ * there before the clock runs, outputs are brought back after. In Node it keeps to one thread.
  */
 export const tfjsWasm: Peer = {
   name: 'tfjs-wasm',
@@ -25,7 +25,7 @@ export const tfjsWasm: Peer = {
     wasm.setThreadsCount(threads);
     if (!(await tf.setBackend('wasm'))) throw new Error('its wasm backend does not start');
     return {
-      version: `tfjs-core ${tf.version_core}, wasm`,
+      version: `tfjs-core ${tf.version_core}, wasm, threads: ${wasm.getThreadsCount()}`,
       prepare: (task) => prepare(tf, task),
       close: () => tf.removeBackend('wasm'),
     };

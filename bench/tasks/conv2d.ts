@@ -9,7 +9,7 @@ export function standardShapes(): NamedShape[] {
   return JSON.parse(readFileSync(new URL('../shapes.json', import.meta.url), 'utf8')) as NamedShape[];
 }
 
-/** `count` shapes drawn by `seed`, each of 1 to 600 MFLOP, with every stride, dilation and kind of groups. */
+/** `count` shapes drawn by `seed`, each of at most 1024 channels and 1 to 600 MFLOP, with every stride, dilation and kind of groups. */
 export function randomShapes(count: number, seed: number): NamedShape[] {
   const random = new Random(seed);
   const shapes: NamedShape[] = [];
@@ -34,7 +34,7 @@ export function randomShapes(count: number, seed: number): NamedShape[] {
     };
     const [oh, ow] = outputSize(shape);
     const flops = flopsOf(shape);
-    if (oh < 1 || ow < 1 || flops < 1e6 || flops > 600e6) continue;
+    if (oh < 1 || ow < 1 || Math.max(shape.c, shape.o) > 1024 || flops < 1e6 || flops > 600e6) continue;
     shapes.push({ name: `random-${seed}-${shapes.length}`, ...shape });
   }
   return shapes;
