@@ -10,10 +10,12 @@ import type { V128, ValueType } from './row.ts';
 export type Code = readonly Instruction[];
 
 /** Pushes the operands, then runs the instruction: `op('f32x4.add', a, b)`. */
-export const op = (instruction: MnemonicWith<'none'> | Instruction, ...operands: readonly Code[]): Code => [
-  ...operands.flat(),
-  typeof instruction === 'string' ? [instruction] : instruction,
-];
+export function op(instruction: MnemonicWith<'none'> | Instruction, ...operands: readonly Code[]): Code {
+  const code: Instruction[] = [];
+  for (const operand of operands) for (const part of operand) code.push(part);
+  code.push(typeof instruction === 'string' ? [instruction] : instruction);
+  return code;
+}
 
 export const i32 = (value: number): Code => [['i32.const', value]];
 export const i64 = (value: bigint): Code => [['i64.const', value]];

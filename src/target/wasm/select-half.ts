@@ -2,7 +2,8 @@ import { op, type Code, type Frame } from './code.ts';
 
 /**
  * 16-bit floats, four at a time: in an i32x4, whose lanes hold a 16-bit pattern each, to f32x4 and back. To nearest,
- * ties to even; subnormals are exact, infinities stay. A NaN becomes one quiet NaN when it is narrowed.
+ * ties to even; subnormals are exact, infinities stay. A NaN becomes a quiet NaN without its payload when it is
+ * narrowed.
  */
 
 const i32x4 = {

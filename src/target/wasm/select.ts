@@ -50,6 +50,9 @@ export function selectWasm(kernel: Kernel, { relaxed, sharedMemory = false }: Se
   };
 }
 
+/** Longer code is not carried on to its use: each step copies it. */
+const LONGEST_PENDING = 64;
+
 const ARGS = 0;
 const BEGIN = 1;
 const END = 2;
@@ -126,7 +129,8 @@ class Selection {
       return;
     }
     const code = this.lower(instruction);
-    if (writtenOnce && this.readCounts.get(dst.id) === 1) this.pending.push({ register: dst, code });
+    const usedOnce = writtenOnce && this.readCounts.get(dst.id) === 1;
+    if (usedOnce && code.length <= LONGEST_PENDING) this.pending.push({ register: dst, code });
     else this.emit([...code, ['local.set', this.local(dst)]]);
   }
 
