@@ -33,13 +33,18 @@ export interface Sample<I extends Inputs, P> {
   readonly params: P;
 }
 
+export type Saved<I extends Inputs> = (keyof I & string) | 'out';
+
 export interface Op<I extends Inputs, P> {
   /** As in PyTorch: `conv2d`. */
   readonly name: string;
   /** What `gradFn.name` shows: `ConvolutionBackward0`. */
   readonly node: string;
-  /** What the gradients need: these inputs, and with `'out'` the result. Everything else is let go. */
-  readonly saves: readonly ((keyof I & string) | 'out')[];
+  /**
+   * What the gradients need: inputs, and with `'out'` the result; as a list for whatever gradient is wanted, or as a table
+   * from an input to what its own gradient needs. Everything else is let go.
+   */
+  readonly saves: readonly Saved<I>[] | { readonly [K in keyof I]?: readonly Saved<I>[] };
   /** Checks its inputs first, then computes: into a new tensor, a view of an input, or `into` when given. */
   forward(inputs: I, params: P, into?: Tensor): Tensor;
   /**
@@ -138,6 +143,7 @@ class OpNode<I extends Inputs, P> extends Node {
   readonly next: readonly (Edge | null)[];
   private readonly names: readonly (keyof I & string)[];
   private readonly described: { readonly [K in keyof I]: Described };
+  private readonly needed: ReadonlySet<string>;
   private saved: Map<string, { tensor: Tensor | null; version: number }> | null = new Map();
 
   constructor(
@@ -155,11 +161,19 @@ class OpNode<I extends Inputs, P> extends Node {
         x && { shape: x.shape, dtype: x.dtype, device: x.device },
       ]),
     ) as { readonly [K in keyof I]: Described };
-    for (const name of op.saves) if (name !== 'out') this.save(name, inputs[name] ?? null);
+    this.needed = this.neededNames();
+    for (const name of this.needed) if (name !== 'out') this.save(name, inputs[name] ?? null);
   }
 
   saveResult(out: Tensor): void {
-    if (this.op.saves.includes('out')) this.save('out', out);
+    if (this.needed.has('out')) this.save('out', out);
+  }
+
+  private neededNames(): ReadonlySet<string> {
+    const { saves } = this.op;
+    if (Array.isArray(saves)) return new Set(saves as readonly string[]);
+    const table = saves as { readonly [name: string]: readonly string[] | undefined };
+    return new Set(this.names.flatMap((name, k) => (this.next[k] === null ? [] : (table[name] ?? []))));
   }
 
   private save(name: string, tensor: Tensor | null): void {
