@@ -1,0 +1,337 @@
+/** Refuses kernels that have no meaning, so that neither the interpreter nor a target need look for mistakes. */
+import type { Access, Instruction, Kernel, Register, Statement } from './ir.ts';
+import { printRegister, printStatement } from './print.ts';
+import {
+  elementBytes,
+  isFloat,
+  isInteger,
+  isMask,
+  loadedElement,
+  maskOf,
+  sameType,
+  showType,
+  type RegisterElement,
+  type Type,
+} from './types.ts';
+
+/**
+ * Checks everything that `ir.ts` says about a kernel and that can be seen without running it.
+ *
+ * @throws Error that names the kernel, the statement and the rule:
+ *   `kernel relu: %1 = max.f32 %0, %2: %2 is not written on every path that leads here`
+ */
+export function verify(kernel: Kernel): void {
+  const verifier = new Verifier(kernel);
+  verifier.declarations();
+  verifier.block(kernel.body, new Set(), new Set());
+}
+
+/** Displacements fit into the instructions of every target. */
+const displacementLimit = 2 ** 31;
+
+const index: Type = { element: 'index', lanes: 1 };
+
+class Verifier {
+  private statement: Statement | undefined;
+
+  constructor(private readonly kernel: Kernel) {}
+
+  declarations(): void {
+    const { name, parameters, registers } = this.kernel;
+    if (name === '') this.fail('a kernel needs a name');
+    const names = parameters.map((p) => p.name);
+    names.forEach((parameter, k) => {
+      if (parameter === '') this.fail(`parameter ${k} needs a name`);
+      if (names.indexOf(parameter) !== k) this.fail(`two parameters are named ${parameter}`);
+    });
+    registers.forEach(({ id, type: { element, lanes } }, k) => {
+      if (id !== k) this.fail(`register number ${k} has id ${id}`);
+      // Vectors are halved by reductions.
+      if (!Number.isInteger(Math.log2(lanes)) || lanes < 1)
+        this.fail(`register %${id} has ${lanes} lanes, must have 1, 2, 4, 8 …`);
+      if (element === 'index' && lanes !== 1)
+        this.fail(`register %${id} is an index of ${lanes} lanes, an index is scalar`);
+    });
+  }
+
+  /**
+   * @param written  registers that are written on every path to the block; afterwards also those that the block writes
+   * @param counters counters of the loops around it
+   */
+  block(statements: readonly Statement[], written: Set<number>, counters: ReadonlySet<number>): void {
+    for (const s of statements) {
+      this.statement = s;
+      for (const register of reads(s)) {
+        this.declared(register);
+        if (!written.has(register.id))
+          this.fail(`${this.name(register)} is not written on every path that leads here`);
+      }
+      const result = s.op === 'loop' ? s.counter : 'dst' in s ? s.dst : undefined;
+      if (result !== undefined) {
+        this.declared(result);
+        if (counters.has(result.id))
+          this.fail(`${this.name(result)} counts a loop, whose body must not write it`);
+        written.add(result.id);
+      }
+
+      if (s.op === 'loop') {
+        this.loop(s);
+        this.block(s.body, new Set(written), new Set(counters).add(s.counter.id));
+      } else if (s.op === 'if') {
+        if (!isMask(s.condition.type.element) || s.condition.type.lanes !== 1)
+          this.fail(`the condition is ${showType(s.condition.type)}, must be a scalar mask`);
+        const then = new Set(written);
+        const otherwise = new Set(written);
+        this.block(s.then, then, counters);
+        this.block(s.otherwise, otherwise, counters);
+        for (const id of then) if (otherwise.has(id)) written.add(id);
+      } else {
+        this.instruction(s);
+      }
+    }
+  }
+
+  private loop(s: Statement & { op: 'loop' }): void {
+    this.typed('the counter', s.counter, index);
+    this.typed('the beginning', s.begin, index);
+    this.typed('the end', s.end, index);
+    if (!(Number.isSafeInteger(s.step) && s.step >= 1))
+      this.fail(`the step ${s.step} must be an integer ≥ 1`);
+  }
+
+  private instruction(s: Instruction): void {
+    switch (s.op) {
+      case 'const':
+        return this.constant(s.value, s.dst.type.element);
+      case 'param':
+        return this.parameterResult(s.param, s.dst);
+      case 'begin':
+      case 'end':
+        return this.typed('the result', s.dst, index);
+      case 'copy':
+        return this.typed('the result', s.dst, s.a.type);
+      case 'neg':
+      case 'abs':
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        return this.typed('the result', s.dst, s.a.type);
+      case 'sqrt':
+      case 'floor':
+      case 'ceil':
+      case 'trunc':
+      case 'nearest':
+        this.kind('a', s.a, 'a float', isFloat);
+        return this.typed('the result', s.dst, s.a.type);
+      case 'not':
+        this.kind('a', s.a, 'an integer or a mask', (e) => !isFloat(e));
+        return this.typed('the result', s.dst, s.a.type);
+      case 'add':
+      case 'sub':
+      case 'mul':
+      case 'div':
+      case 'min':
+      case 'max':
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        return this.alike(s.a.type, s.dst, s.b);
+      case 'rem':
+        this.kind('a', s.a, 'an integer', isInteger);
+        return this.alike(s.a.type, s.dst, s.b);
+      case 'and':
+      case 'or':
+      case 'xor':
+        this.kind('a', s.a, 'an integer or a mask', (e) => !isFloat(e));
+        return this.alike(s.a.type, s.dst, s.b);
+      case 'shl':
+      case 'shr':
+      case 'shru':
+        return this.shift(s);
+      case 'eq':
+      case 'ne':
+      case 'lt':
+      case 'le':
+      case 'gt':
+      case 'ge':
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        this.typed('b', s.b, s.a.type);
+        return this.typed('the result', s.dst, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });
+      case 'fma':
+        this.kind('a', s.a, 'a float', isFloat);
+        this.typed('c', s.c, s.a.type);
+        return this.alike(s.a.type, s.dst, s.b);
+      case 'select':
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        this.typed('the mask', s.mask, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });
+        return this.alike(s.a.type, s.dst, s.b);
+      case 'convert':
+        return this.convert(s.a, s.dst);
+      case 'bitcast':
+        return this.bitcast(s.a, s.dst);
+      case 'iota':
+        this.vector('the result', s.dst);
+        return this.kind('the result', s.dst, 'an i32 or i64', isInteger);
+      case 'splat':
+        this.vector('the result', s.dst);
+        return this.typed('a', s.a, { element: s.dst.type.element, lanes: 1 });
+      case 'extract':
+        this.vector('a', s.a);
+        if (!(Number.isInteger(s.lane) && s.lane >= 0 && s.lane < s.a.type.lanes))
+          this.fail(`lane ${s.lane} is not one of the ${s.a.type.lanes} of ${this.name(s.a)}`);
+        return this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+      case 'reduceAdd':
+      case 'reduceMul':
+      case 'reduceMin':
+      case 'reduceMax':
+        this.vector('a', s.a);
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        return this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+      case 'any':
+        this.vector('a', s.a);
+        this.kind('a', s.a, 'a mask', isMask);
+        return this.typed('the result', s.dst, { element: 'm32', lanes: 1 });
+      case 'load':
+        return this.access(s, s.dst, 'reads');
+      case 'loadSplat':
+        if (s.count !== undefined || s.stride !== undefined)
+          this.fail('one element is read, so neither count nor stride has a meaning');
+        return this.access(s, s.dst, 'reads');
+      case 'store':
+        return this.access(s, s.src, 'writes');
+      default:
+        s satisfies never;
+        this.fail(`there is no operation ${String((s as { op: unknown }).op)}`);
+    }
+  }
+
+  private constant(value: number | bigint, element: RegisterElement): void {
+    if (isFloat(element)) {
+      if (typeof value !== 'number')
+        this.fail(`an ${element} is given by a number, not by the bigint ${value}`);
+      return;
+    }
+    if (typeof value === 'bigint' && element !== 'i64')
+      this.fail(`only an i64 is given by a bigint, not this ${element}`);
+    const within = (least: number | bigint, most: number | bigint): void => {
+      const whole = typeof value === 'bigint' || Number.isSafeInteger(value);
+      if (!whole || value < least || value > most)
+        this.fail(`${value} is not an integer from ${least} to ${most}, as an ${element} must be`);
+    };
+    if (isMask(element)) within(0, 1);
+    else if (element === 'i32') within(-(2 ** 31), 2 ** 31 - 1);
+    else if (element === 'i64') within(-(2n ** 63n), 2n ** 63n - 1n);
+    else within(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  }
+
+  private parameterResult(param: number, dst: Register): void {
+    const parameter = this.parameter(param);
+    this.typed('the result', dst, {
+      element: parameter.kind === 'tensor' ? 'index' : parameter.element,
+      lanes: 1,
+    });
+  }
+
+  private shift(s: Instruction & { op: 'shl' | 'shr' | 'shru' }): void {
+    this.kind('a', s.a, 'an integer', isInteger);
+    if (s.op === 'shru' && s.a.type.element === 'index')
+      this.fail(
+        'how wide an index is depends on the machine; being never negative, it can be shifted by shr',
+      );
+    if (typeof s.b !== 'number') this.typed('the amount', s.b, { element: 'i32', lanes: 1 });
+    else if (!Number.isSafeInteger(s.b) || s.b < 0) this.fail(`the amount ${s.b} must be an integer ≥ 0`);
+    this.typed('the result', s.dst, s.a.type);
+  }
+
+  private convert(a: Register, dst: Register): void {
+    const [from, to] = [a.type.element, dst.type.element];
+    if (from === to) this.fail(`both are ${from}; that is a copy`);
+    if (isMask(from) !== isMask(to))
+      this.fail('masks and numbers do not convert into each other; select, or compare, says which numbers');
+    this.typed('the result', dst, { element: to, lanes: a.type.lanes });
+  }
+
+  private bitcast(a: Register, dst: Register): void {
+    const [from, to] = [a.type.element, dst.type.element];
+    if (from === to) this.fail(`both are ${from}; that is a copy`);
+    if (from === 'index') this.fail('how wide an index is depends on the machine; convert it');
+    if (to === 'index' || isMask(to)) this.fail(`the result is ${to}, must be f32, f64, i32 or i64`);
+    if (elementBytes[from] !== elementBytes[to]) this.fail(`${from} and ${to} are not of one width`);
+    this.typed('the result', dst, { element: to, lanes: a.type.lanes });
+  }
+
+  private access(s: Access, value: Register, does: 'reads' | 'writes'): void {
+    const parameter = this.parameter(s.param);
+    const { name } = parameter;
+    if (parameter.kind !== 'tensor') return this.fail(`parameter ${name} is a number, not a tensor`);
+    if (parameter.access === (does === 'reads' ? 'out' : 'in'))
+      this.fail(`the statement ${does} ${name}, which is declared as '${parameter.access}'`);
+    if (s.storage !== parameter.storage)
+      this.fail(`${name} holds ${parameter.storage}, but is accessed as ${s.storage}`);
+    const element = loadedElement[s.storage];
+    this.kind('the value', value, `${element}, as a load of ${s.storage} gives`, (e) => e === element);
+    this.typed('the address', s.address, index);
+    const { displacement } = s;
+    if (!(Number.isInteger(displacement) && displacement >= 0 && displacement < displacementLimit))
+      this.fail(`the displacement ${displacement} must be an integer from 0 to 2³¹ − 1`);
+    if (s.count !== undefined) this.typed('count', s.count, index);
+    if (s.stride !== undefined) this.typed('stride', s.stride, index);
+  }
+
+  private parameter(param: number): Kernel['parameters'][number] {
+    const { parameters } = this.kernel;
+    return parameters[param] ?? this.fail(`there is no parameter ${param}, only ${parameters.length}`);
+  }
+
+  private declared(register: Register): void {
+    const declaration = this.kernel.registers[register.id];
+    if (declaration === undefined) this.fail(`register %${register.id} is not declared`);
+    if (!sameType(declaration.type, register.type))
+      this.fail(
+        `${this.name(register)} is declared as ${showType(declaration.type)}, not ${showType(register.type)}`,
+      );
+  }
+
+  /** a has this type, and b and the result must have it too. */
+  private alike(type: Type, dst: Register, b: Register): void {
+    this.typed('b', b, type);
+    this.typed('the result', dst, type);
+  }
+
+  private typed(what: string, register: Register, type: Type): void {
+    if (!sameType(register.type, type))
+      this.fail(`${what} is ${showType(register.type)}, must be ${showType(type)}`);
+  }
+
+  private kind(what: string, { type }: Register, must: string, holds: (e: RegisterElement) => boolean): void {
+    if (!holds(type.element)) this.fail(`${what} is ${showType(type)}, must be ${must}`);
+  }
+
+  private vector(what: string, { type }: Register): void {
+    if (type.lanes < 2) this.fail(`${what} is ${showType(type)}, must be a vector`);
+  }
+
+  private name(register: Register): string {
+    return printRegister(this.kernel, register);
+  }
+
+  private fail(rule: string): never {
+    const where = this.statement === undefined ? '' : ` ${printStatement(this.kernel, this.statement)}:`;
+    throw new Error(`kernel ${this.kernel.name}:${where} ${rule}`);
+  }
+}
+
+/** The registers that a statement reads when it begins. */
+function reads(s: Statement): Register[] {
+  const all: Partial<Record<string, unknown>> = { ...s };
+  return operandFields.map((field) => all[field]).filter((x): x is Register => typeof x === 'object');
+}
+const operandFields = [
+  'a',
+  'b',
+  'c',
+  'mask',
+  'src',
+  'address',
+  'count',
+  'stride',
+  'begin',
+  'end',
+  'condition',
+];
