@@ -102,28 +102,35 @@ class Verifier {
   private instruction(s: Instruction): void {
     switch (s.op) {
       case 'const':
-        return this.constant(s.value, s.dst.type.element);
+        this.constant(s.value, s.dst.type.element);
+        break;
       case 'param':
-        return this.parameterResult(s.param, s.dst);
+        this.parameterResult(s.param, s.dst);
+        break;
       case 'begin':
       case 'end':
-        return this.typed('the result', s.dst, index);
+        this.typed('the result', s.dst, index);
+        break;
       case 'copy':
-        return this.typed('the result', s.dst, s.a.type);
+        this.typed('the result', s.dst, s.a.type);
+        break;
       case 'neg':
       case 'abs':
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
-        return this.typed('the result', s.dst, s.a.type);
+        this.typed('the result', s.dst, s.a.type);
+        break;
       case 'sqrt':
       case 'floor':
       case 'ceil':
       case 'trunc':
       case 'nearest':
         this.kind('a', s.a, 'a float', isFloat);
-        return this.typed('the result', s.dst, s.a.type);
+        this.typed('the result', s.dst, s.a.type);
+        break;
       case 'not':
         this.kind('a', s.a, 'an integer or a mask', (e) => !isFloat(e));
-        return this.typed('the result', s.dst, s.a.type);
+        this.typed('the result', s.dst, s.a.type);
+        break;
       case 'add':
       case 'sub':
       case 'mul':
@@ -131,19 +138,23 @@ class Verifier {
       case 'min':
       case 'max':
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
-        return this.alike(s.a.type, s.dst, s.b);
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'rem':
         this.kind('a', s.a, 'an integer', isInteger);
-        return this.alike(s.a.type, s.dst, s.b);
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'and':
       case 'or':
       case 'xor':
         this.kind('a', s.a, 'an integer or a mask', (e) => !isFloat(e));
-        return this.alike(s.a.type, s.dst, s.b);
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'shl':
       case 'shr':
       case 'shru':
-        return this.shift(s);
+        this.shift(s);
+        break;
       case 'eq':
       case 'ne':
       case 'lt':
@@ -152,49 +163,62 @@ class Verifier {
       case 'ge':
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
         this.typed('b', s.b, s.a.type);
-        return this.typed('the result', s.dst, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });
+        this.typed('the result', s.dst, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });
+        break;
       case 'fma':
         this.kind('a', s.a, 'a float', isFloat);
         this.typed('c', s.c, s.a.type);
-        return this.alike(s.a.type, s.dst, s.b);
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'select':
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
         this.typed('the mask', s.mask, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });
-        return this.alike(s.a.type, s.dst, s.b);
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'convert':
-        return this.convert(s.a, s.dst);
+        this.convert(s.a, s.dst);
+        break;
       case 'bitcast':
-        return this.bitcast(s.a, s.dst);
+        this.bitcast(s.a, s.dst);
+        break;
       case 'iota':
         this.vector('the result', s.dst);
-        return this.kind('the result', s.dst, 'an i32 or i64', isInteger);
+        this.kind('the result', s.dst, 'an i32 or i64', isInteger);
+        break;
       case 'splat':
         this.vector('the result', s.dst);
-        return this.typed('a', s.a, { element: s.dst.type.element, lanes: 1 });
+        this.typed('a', s.a, { element: s.dst.type.element, lanes: 1 });
+        break;
       case 'extract':
         this.vector('a', s.a);
         if (!(Number.isInteger(s.lane) && s.lane >= 0 && s.lane < s.a.type.lanes))
           this.fail(`lane ${s.lane} is not one of the ${s.a.type.lanes} of ${this.name(s.a)}`);
-        return this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+        this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+        break;
       case 'reduceAdd':
       case 'reduceMul':
       case 'reduceMin':
       case 'reduceMax':
         this.vector('a', s.a);
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
-        return this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+        this.typed('the result', s.dst, { element: s.a.type.element, lanes: 1 });
+        break;
       case 'any':
         this.vector('a', s.a);
         this.kind('a', s.a, 'a mask', isMask);
-        return this.typed('the result', s.dst, { element: 'm32', lanes: 1 });
+        this.typed('the result', s.dst, { element: 'm32', lanes: 1 });
+        break;
       case 'load':
-        return this.access(s, s.dst, 'reads');
+        this.access(s, s.dst, 'reads');
+        break;
       case 'loadSplat':
         if (s.count !== undefined || s.stride !== undefined)
           this.fail('one element is read, so neither count nor stride has a meaning');
-        return this.access(s, s.dst, 'reads');
+        this.access(s, s.dst, 'reads');
+        break;
       case 'store':
-        return this.access(s, s.src, 'writes');
+        this.access(s, s.src, 'writes');
+        break;
       default:
         s satisfies never;
         this.fail(`there is no operation ${String((s as { op: unknown }).op)}`);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/tensor/half.ts';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/half.ts';
 import { compileWasm } from '../../../src/target/wasm/compile.ts';
 import { Author } from './author.ts';
 

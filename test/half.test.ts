@@ -8,7 +8,7 @@ import {
   f32ArrayToF16,
   f32ToBf16,
   f32ToF16,
-} from '../../src/tensor/half.ts';
+} from '../src/half.ts';
 
 interface Format {
   exponentBits: number;

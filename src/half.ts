@@ -9,7 +9,7 @@
  *
  * @see IEEE 754-2019, 3.6 (binary16); c10/util/Half.h and c10/util/BFloat16.h in PyTorch
  */
-import { ValueError } from '../errors.ts';
+import { ValueError } from './errors.ts';
 
 /** One float32 and its bits, to look at a number from both sides. */
 const single = new Float32Array(1);
