@@ -1,0 +1,131 @@
+/**
+ * Attributes of modules: what is assigned decides where it is kept. A parameter, buffer or child is found under its
+ * name like any attribute, in the order of registration also when the name looks like a number.
+ */
+import { Tensor } from '../tensor/tensor.ts';
+import type { AnyModule } from './module.ts';
+import { typeName } from './names.ts';
+import { Parameter } from './parameter.ts';
+
+type Registries = Pick<AnyModule, '_parameters' | '_buffers' | '_modules' | '_nonPersistentBuffers'>;
+
+/** The class of modules, told by module.ts so that this file need not import it. */
+let moduleClass: new () => object;
+export const nameModuleClass = (base: new () => object): void => {
+  moduleClass = base;
+};
+
+const registered = (target: Registries, key: string | symbol): key is string =>
+  typeof key === 'string' &&
+  (target._parameters.has(key) || target._buffers.has(key) || target._modules.has(key));
+
+const lookUp = (target: Registries, key: string): unknown =>
+  target._parameters.get(key) ?? target._buffers.get(key) ?? target._modules.get(key) ?? null;
+
+/** Keeps an attribute under the rules of torch.nn.Module.__setattr__; false when it is an ordinary one. */
+const keep = (target: Registries, key: string, value: unknown): boolean => {
+  const empty = value === null || value === undefined;
+  if (value instanceof Parameter) {
+    forget(target, key, [target._buffers, target._modules]);
+    target._parameters.set(key, value);
+    return true;
+  }
+  if (target._parameters.has(key)) {
+    if (!empty) {
+      throw new TypeError(
+        `cannot assign '${typeName(value)}' as parameter '${key}' (torch.nn.Parameter or None expected)`,
+      );
+    }
+    target._parameters.set(key, null);
+    return true;
+  }
+  if (value instanceof moduleClass) {
+    forget(target, key, [target._parameters, target._buffers]);
+    target._modules.set(key, value as AnyModule);
+    return true;
+  }
+  if (target._modules.has(key)) {
+    if (!empty) {
+      throw new TypeError(
+        `cannot assign '${typeName(value)}' as child module '${key}' (torch.nn.Module or None expected)`,
+      );
+    }
+    target._modules.set(key, null);
+    return true;
+  }
+  if (target._buffers.has(key)) {
+    if (!empty && !(value instanceof Tensor)) {
+      throw new TypeError(
+        `cannot assign '${typeName(value)}' as buffer '${key}' (torch.Tensor or None expected)`,
+      );
+    }
+    target._buffers.set(key, (value as Tensor | null | undefined) ?? null);
+    return true;
+  }
+  return false;
+};
+
+/** A name that becomes a parameter or child is no longer an ordinary attribute, nor another kind of member. */
+const forget = (target: Registries, key: string, registries: readonly Map<string, unknown>[]): void => {
+  Reflect.deleteProperty(target, key);
+  for (const registry of registries) registry.delete(key);
+  target._nonPersistentBuffers.delete(key);
+};
+
+type Target = Registries & (() => void);
+
+/** The traps of a module's proxy. Calls run the module; everything else is about attributes. */
+const attributeHandler: ProxyHandler<() => void> = {
+  apply(target, _, args: unknown[]) {
+    const module = target as unknown as AnyModule;
+    return Reflect.apply(module.call as (...args: unknown[]) => unknown, proxies.get(target) ?? module, args);
+  },
+  get(target, key, receiver) {
+    if (key in target || !registered(target as Target, key))
+      return Reflect.get(target, key, receiver) as unknown;
+    return lookUp(target as Target, key);
+  },
+  set(target, key, value: unknown, receiver) {
+    if (typeof key === 'string' && keep(target as Target, key, value)) return true;
+    const own = Reflect.getOwnPropertyDescriptor(target, key);
+    if (own === undefined && key in target) return Reflect.set(target, key, value, receiver);
+    const attribute = { value, writable: true, configurable: true, enumerable: own?.enumerable ?? true };
+    return Reflect.defineProperty(target, key, attribute);
+  },
+  // Class fields are defined, not assigned.
+  defineProperty(target, key, descriptor) {
+    if (typeof key === 'string' && 'value' in descriptor && keep(target as Target, key, descriptor.value))
+      return true;
+    return Reflect.defineProperty(target, key, descriptor);
+  },
+  has: (target, key) => key in target || registered(target as Target, key),
+  deleteProperty(target, key) {
+    const { _parameters, _buffers, _modules, _nonPersistentBuffers } = target as Target;
+    if (registered(target as Target, key)) {
+      if (!_parameters.delete(key) && !_modules.delete(key)) {
+        _buffers.delete(key);
+        _nonPersistentBuffers.delete(key);
+      }
+      return true;
+    }
+    return Reflect.deleteProperty(target, key);
+  },
+  ownKeys(target) {
+    const { _parameters, _buffers, _modules } = target as Target;
+    return [
+      ...new Set([...Reflect.ownKeys(target), ..._parameters.keys(), ..._buffers.keys(), ..._modules.keys()]),
+    ];
+  },
+  getOwnPropertyDescriptor(target, key) {
+    if (!registered(target as Target, key)) return Reflect.getOwnPropertyDescriptor(target, key);
+    return { value: lookUp(target as Target, key), writable: true, configurable: true, enumerable: true };
+  },
+};
+
+/** From a proxy's target to the proxy, so that a call runs on the module as users know it. */
+const proxies = new WeakMap<object, object>();
+export const makeModuleProxy = (target: () => void): object => {
+  const proxy = new Proxy(target, attributeHandler);
+  proxies.set(target, proxy);
+  return proxy;
+};
