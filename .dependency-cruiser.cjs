@@ -18,7 +18,7 @@ const rows = [
   ['device'],
   ['target'],
   ['lang'],
-  ['errors.ts', 'dtype.ts', 'half.ts'],
+  ['errors.ts', 'dtype.ts', 'half.ts', 'fma.ts'],
 ];
 
 /** npm packages that src may import. */

@@ -48,7 +48,7 @@ export function f32ToF16(x: number): number {
   if (magnitude > F32_INFINITY) return F16_NAN;
   if (magnitude < F16_SMALLEST_NORMAL) {
     // In units of 2⁻²⁴, the smallest subnormal; beside 2⁵² a double has no fraction, so the sum rounds, once.
-    return sign | (Math.abs(single[0]!) * 2 ** 24 + 2 ** 52 - 2 ** 52);
+    return sign | (Math.abs(single[0]) * 2 ** 24 + 2 ** 52 - 2 ** 52);
   }
   // A carry out of the fraction goes into the exponent, which is what rounding up to a power of two means.
   const rounded = roundOff(magnitude - (BIAS_DIFFERENCE << 23), 13);
