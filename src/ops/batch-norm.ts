@@ -1,0 +1,137 @@
+/** Batch normalisation: each channel to zero mean and unit variance, then scaled and shifted. */
+import { noGrad } from '../autograd/mode.ts';
+import { call, defineOp } from '../autograd/op.ts';
+import { RuntimeError, ValueError } from '../errors.ts';
+import * as math from '../kernels/math/index.ts';
+import { allocate } from '../tensor/create.ts';
+import { backendOf } from '../tensor/devices.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { mapOperands } from './pointwise.ts';
+
+interface Normalize {
+  readonly [name: string]: Tensor | null;
+  readonly x: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+}
+interface Statistics {
+  /** Per channel, as tensors outside the tape. */
+  readonly mean: Tensor;
+  /** 1 / √(variance + eps) */
+  readonly scale: Tensor;
+  /** Whether the statistics are those of this batch, and so depend on the input. */
+  readonly ofBatch: boolean;
+}
+
+/** A vector over channels, in a shape that broadcasts over [N, C, …]. */
+const perChannel = (v: Tensor, like: { readonly shape: readonly number[] }): Tensor =>
+  v.view(like.shape.map((_, axis) => (axis === 1 ? -1 : 1)));
+const otherAxes = (x: { readonly shape: readonly number[] }): number[] =>
+  x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+
+/** (x − mean) · scale · weight + bias, with statistics that were computed before. */
+export const batchNormOp = defineOp<Normalize, Statistics>({
+  name: 'batch_norm',
+  node: 'NativeBatchNormBackward0',
+  saves: ['x', 'weight'],
+  forward: ({ x, weight, bias }, { mean, scale }) => {
+    // One multiply-add per element: x · a + b with a = scale · weight, b = bias − mean · a.
+    const a = weight === null ? scale : scale.mul(weight.detach());
+    const b = mean.mul(a).neg();
+    const shift = bias === null ? b : b.add(bias.detach());
+    return noGrad(() =>
+      mapOperands(math.mulAdd, [x.detach(), perChannel(a, x), perChannel(shift, x)], { dtype: x.dtype }),
+    );
+  },
+  backward: (grad, { x, weight }, { mean, scale, ofBatch }) => {
+    const axes = otherAxes(x);
+    // As functions of x, so that the gradient can be differentiated again.
+    const m = ofBatch ? x.mean(axes) : mean;
+    const centred = x.sub(perChannel(m, x));
+    const s = ofBatch && grad.requiresGrad ? scaleOf(centred, scale, axes) : scale;
+    const normal = centred.mul(perChannel(s, x));
+    return {
+      x: () => {
+        const factor = perChannel(weight === null ? s : s.mul(weight), x);
+        if (!ofBatch) return grad.mul(factor);
+        const meanGrad = perChannel(grad.mean(axes), x);
+        const meanProduct = perChannel(grad.mul(normal).mean(axes), x);
+        return grad.sub(meanGrad).sub(normal.mul(meanProduct)).mul(factor);
+      },
+      weight: () => grad.mul(normal).sum(axes),
+      bias: () => grad.sum(axes),
+    };
+  },
+  // Its statistics come from `batchNorm`, whose gradients are checked as a whole.
+  samples: [],
+});
+
+/** The scale as a function of the centred input: eps is what the given scale says it was. */
+const scaleOf = (centred: Tensor, scale: Tensor, axes: number[]): Tensor => {
+  const variance = centred.square().mean(axes);
+  const eps = noGrad(() => scale.pow(-2).sub(variance.detach()));
+  return variance.add(eps).rsqrt();
+};
+
+export interface BatchNormOptions {
+  readonly weight?: Tensor | null | undefined;
+  readonly bias?: Tensor | null | undefined;
+  /** Normalise by this batch's statistics and update the running ones. Default false. */
+  readonly training?: boolean | undefined;
+  /** Weight of the new batch in the running statistics. Default 0.1. */
+  readonly momentum?: number | undefined;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number | undefined;
+}
+
+/**
+ * Batch normalisation over axis 1 of [N, C, …].
+ *
+ * In training the running variance takes in the unbiased variance of the batch, as in PyTorch.
+ *
+ * @param runningMean, runningVar  [C], updated in place in training; null for none
+ * @throws RuntimeError, ValueError with PyTorch's texts
+ * @see torch.nn.functional.batch_norm; Ioffe & Szegedy 2015, arXiv:1502.03167
+ */
+export const batchNorm = (
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {},
+): Tensor => {
+  if (x.ndim < 2)
+    throw new RuntimeError(`batch_norm: input has shape [${x.shape.join(', ')}], expected [N, C, ...]`);
+  const channels = x.shape[1]!;
+  const vectors = { running_mean: runningMean, running_var: runningVar, weight, bias };
+  for (const [name, v] of Object.entries(vectors)) {
+    if (v !== null && v.numel() !== channels) {
+      throw new RuntimeError(`${name} should contain ${String(channels)} elements not ${String(v.numel())}`);
+    }
+  }
+  const count = x.numel() / Math.max(channels, 1);
+  if (training && count <= 1) {
+    throw new ValueError(
+      `Expected more than 1 value per channel when training, got input size torch.Size([${x.shape.join(', ')}])`,
+    );
+  }
+  const ofBatch = training || runningMean === null || runningVar === null;
+  const compute = x.dtype === 'float64' ? 'float64' : 'float32';
+  const statistics = noGrad((): Statistics => {
+    if (!ofBatch)
+      return { mean: runningMean.to(compute), scale: runningVar.to(compute).add(eps).rsqrt(), ofBatch };
+    const mean = allocate([channels], compute, x.device);
+    const variance = allocate([channels], compute, x.device);
+    backendOf(x.device).moments(mean, variance, x, otherAxes(x));
+    if (training) {
+      if (runningMean) blend(runningMean, mean, momentum);
+      if (runningVar) blend(runningVar, variance.mul(count / (count - 1)), momentum);
+    }
+    return { mean, scale: variance.add(eps).rsqrt(), ofBatch };
+  });
+  return call(batchNormOp, { x, weight, bias }, statistics);
+};
+
+/** running ← (1 − momentum) · running + momentum · observed. */
+const blend = (running: Tensor, observed: Tensor, momentum: number): void => {
+  running.mul_(1 - momentum).add_(observed, { alpha: momentum });
+};

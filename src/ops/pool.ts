@@ -1,0 +1,314 @@
+/** Pooling over windows of [N, C, H, W] or [C, H, W]. */
+import { call, defineOp } from '../autograd/op.ts';
+import type { PoolGeometry } from '../device/backend.ts';
+import { RuntimeError } from '../errors.ts';
+import { allocate } from '../tensor/create.ts';
+import { backendOf } from '../tensor/devices.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { allocateLike } from './copies.ts';
+import type { Pair } from './conv2d.ts';
+
+interface MaxPool extends PoolGeometry {
+  readonly shape: readonly number[];
+  /** Filled by the forward pass: where each maximum was found. */
+  readonly found: { positions: Tensor | null };
+}
+
+export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
+  name: 'max_pool2d',
+  node: 'MaxPool2DWithIndicesBackward0',
+  saves: [],
+  forward: ({ x }, p) => {
+    const out = allocateInOrder(x, p.shape);
+    const positions = allocate(p.shape, 'int64', x.device);
+    backendOf(x.device).maxPool2d(out, positions, x, p);
+    p.found.positions = positions;
+    return out;
+  },
+  backward: (grad, _, p, { x }) => ({
+    x: () => call(maxPool2dGradOp, { grad, positions: p.found.positions! }, { shape: x.shape }),
+  }),
+  samples: [
+    {
+      inputs: { x: [2, 3, 6, 7] },
+      params: {
+        kernel: [3, 2],
+        stride: [2, 1],
+        dilation: [1, 2],
+        padding: [1, 0],
+        shape: [2, 3, 3, 5],
+        found: { positions: null },
+      },
+    },
+  ],
+});
+
+/** Each gradient goes to where the maximum came from. */
+export const maxPool2dGradOp = defineOp<
+  { readonly grad: Tensor; readonly positions: Tensor },
+  { readonly shape: readonly number[] }
+>({
+  name: 'max_pool2d_backward',
+  node: 'MaxPool2DWithIndicesBackwardBackward0',
+  saves: ['positions'],
+  forward: ({ grad, positions }, { shape }) => {
+    const out = allocate(shape, grad.dtype, grad.device);
+    backendOf(grad.device).maxPool2dGrad(out, grad, positions);
+    return out;
+  },
+  backward: (cotangent, { positions }) => ({
+    grad: () => cotangent.flatten(-2).gather(-1, positions.flatten(-2)).reshape(positions.shape),
+  }),
+  samples: [
+    {
+      inputs: { grad: [2, 3, 2, 2], positions: { shape: [2, 3, 2, 2], dtype: 'int64', low: 0, high: 20 } },
+      params: { shape: [2, 3, 4, 5] },
+    },
+  ],
+});
+
+interface AvgPool extends PoolGeometry {
+  readonly shape: readonly number[];
+  readonly countIncludePad: boolean;
+  readonly divisor: number | null;
+}
+
+export const avgPool2dOp = defineOp<{ readonly x: Tensor }, AvgPool>({
+  name: 'avg_pool2d',
+  node: 'AvgPool2DBackward0',
+  saves: [],
+  forward: ({ x }, p) => {
+    const out = allocateInOrder(x, p.shape);
+    backendOf(x.device).avgPool2d(out, x, p, p);
+    return out;
+  },
+  backward: (grad, _, p, { x }) => ({ x: () => call(avgPool2dGradOp, { grad }, { ...p, shape: x.shape }) }),
+  samples: [
+    {
+      inputs: { x: [2, 3, 5, 7] },
+      params: {
+        kernel: [3, 2],
+        stride: [2, 2],
+        dilation: [1, 1],
+        padding: [1, 1],
+        shape: [2, 3, 3, 4],
+        countIncludePad: false,
+        divisor: null,
+      },
+    },
+  ],
+});
+
+export const avgPool2dGradOp = defineOp<{ readonly grad: Tensor }, AvgPool>({
+  name: 'avg_pool2d_backward',
+  node: 'AvgPool2DBackwardBackward0',
+  saves: [],
+  forward: ({ grad }, p) => {
+    const out = allocate(p.shape, grad.dtype, grad.device);
+    backendOf(grad.device).avgPool2dGrad(out, grad, p, p);
+    return out;
+  },
+  backward: (cotangent, _, p, { grad }) => ({
+    grad: () => call(avgPool2dOp, { x: cotangent }, { ...p, shape: grad.shape }),
+  }),
+  samples: [
+    {
+      inputs: { grad: [2, 3, 3, 4] },
+      params: {
+        kernel: [3, 2],
+        stride: [2, 2],
+        dilation: [1, 1],
+        padding: [1, 1],
+        shape: [2, 3, 5, 7],
+        countIncludePad: true,
+        divisor: null,
+      },
+    },
+  ],
+});
+
+export const adaptiveAvgPool2dOp = defineOp<{ readonly x: Tensor }, { readonly shape: readonly number[] }>({
+  name: 'adaptive_avg_pool2d',
+  node: 'AdaptiveAvgPool2DBackward0',
+  saves: [],
+  forward: ({ x }, { shape }) => {
+    const out = allocateInOrder(x, shape);
+    backendOf(x.device).adaptiveAvgPool2d(out, x);
+    return out;
+  },
+  backward: (grad, _, __, { x }) => ({
+    x: () => call(adaptiveAvgPool2dGradOp, { grad }, { shape: x.shape }),
+  }),
+  samples: [{ inputs: { x: [2, 3, 5, 7] }, params: { shape: [2, 3, 2, 3] } }],
+});
+
+export const adaptiveAvgPool2dGradOp = defineOp<
+  { readonly grad: Tensor },
+  { readonly shape: readonly number[] }
+>({
+  name: 'adaptive_avg_pool2d_backward',
+  node: 'AdaptiveAvgPool2DBackwardBackward0',
+  saves: [],
+  forward: ({ grad }, { shape }) => {
+    const out = allocate(shape, grad.dtype, grad.device);
+    backendOf(grad.device).adaptiveAvgPool2dGrad(out, grad);
+    return out;
+  },
+  backward: (cotangent, _, __, { grad }) => ({
+    grad: () => call(adaptiveAvgPool2dOp, { x: cotangent }, { shape: grad.shape }),
+  }),
+  samples: [{ inputs: { grad: [2, 3, 2, 3] }, params: { shape: [2, 3, 5, 7] } }],
+});
+
+/** Memory for a result of another height and width, channels-last if the input is. */
+const allocateInOrder = (x: Tensor, shape: readonly number[]): Tensor =>
+  shape.every((size, axis) => size === x.shape[axis])
+    ? allocateLike(x, 'preserve_format')
+    : allocateLike(
+        allocate(shape, x.dtype, x.device),
+        !x.isContiguous() && x.isContiguous('channels_last') ? 'channels_last' : 'contiguous_format',
+      );
+
+export interface PoolOptions {
+  /** Step of the window. Default: the kernel size. */
+  readonly stride?: Pair | null | undefined;
+  /** Elements around that do not exist; at most half the kernel. Default 0. */
+  readonly padding?: Pair | undefined;
+  /** Round output sizes up, so that windows may run over the edge. Default false. */
+  readonly ceilMode?: boolean | undefined;
+}
+export interface MaxPoolOptions extends PoolOptions {
+  /** Distance between the elements of a window. Default 1. */
+  readonly dilation?: Pair | undefined;
+}
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether padding counts in the average. Default true. */
+  readonly countIncludePad?: boolean | undefined;
+  /** Divide by this instead of the window's size. */
+  readonly divisorOverride?: number | null | undefined;
+}
+
+/** The largest element of each window; NaN if there is one. @see torch.nn.functional.max_pool2d */
+export const maxPool2d = (x: Tensor, kernelSize: Pair, options: MaxPoolOptions = {}): Tensor =>
+  maxPool2dWithIndices(x, kernelSize, options)[0];
+
+/** With the positions (int64, in the H · W plane) where the maxima were found. */
+export const maxPool2dWithIndices = (
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPoolOptions = {},
+): [Tensor, Tensor] => {
+  const batched = batchOf('max_pool2d', x);
+  const g = poolGeometry('max_pool2d', batched, kernelSize, options);
+  const found: MaxPool['found'] = { positions: null };
+  const out = call(maxPool2dOp, { x: batched }, { ...g, found });
+  const positions = found.positions!;
+  return x.ndim === 4 ? [out, positions] : [out.squeeze(0), positions.squeeze(0)];
+};
+
+/** The mean of each window. @see torch.nn.functional.avg_pool2d */
+export const avgPool2d = (
+  x: Tensor,
+  kernelSize: Pair,
+  { countIncludePad = true, divisorOverride = null, ...options }: AvgPoolOptions = {},
+): Tensor => {
+  if (divisorOverride === 0) throw new RuntimeError('divisor must be not zero');
+  const batched = batchOf('avg_pool2d', x);
+  const g = poolGeometry('avg_pool2d', batched, kernelSize, options);
+  const out = call(avgPool2dOp, { x: batched }, { ...g, countIncludePad, divisor: divisorOverride });
+  return x.ndim === 4 ? out : out.squeeze(0);
+};
+
+/**
+ * Means of windows laid so that the result has the given size; null keeps an axis.
+ * @see torch.nn.functional.adaptive_avg_pool2d
+ */
+export const adaptiveAvgPool2d = (x: Tensor, outputSize: number | readonly (number | null)[]): Tensor => {
+  const batched = batchOf('adaptive_avg_pool2d', x);
+  const [n, c, h, w] = batched.shape as [number, number, number, number];
+  const [oh, ow] =
+    typeof outputSize === 'number' ? [outputSize, outputSize] : [outputSize[0] ?? h, outputSize[1] ?? w];
+  if (oh < 0 || ow < 0)
+    throw new RuntimeError('adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0');
+  const out = call(adaptiveAvgPool2dOp, { x: batched }, { shape: [n, c, oh, ow] });
+  return x.ndim === 4 ? out : out.squeeze(0);
+};
+
+const batchOf = (op: string, x: Tensor): Tensor => {
+  const empty = x.shape.slice(x.ndim === 4 ? 1 : 0).includes(0);
+  if ((x.ndim !== 3 && x.ndim !== 4) || empty) {
+    throw new RuntimeError(
+      `${op}: Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: [${x.shape.join(', ')}]`,
+    );
+  }
+  if (!x.isFloatingPoint())
+    throw new RuntimeError(`"${op}" not implemented for '${x.dtype === 'int64' ? 'Long' : x.dtype}'`);
+  return x.ndim === 4 ? x : x.unsqueeze(0);
+};
+
+const pairOf = (op: string, name: string, value: Pair): readonly [number, number] => {
+  const list = typeof value === 'number' ? [value] : value;
+  if (list.length !== 1 && list.length !== 2) {
+    throw new RuntimeError(`${op}: ${name} must either be a single int, or a tuple of two ints`);
+  }
+  if (!list.every(Number.isInteger))
+    throw new TypeError(`${op}: ${name} must be made of integers, got [${list.join(', ')}]`);
+  return [list[0]!, list[1] ?? list[0]!];
+};
+
+const poolGeometry = (
+  op: string,
+  x: Tensor,
+  kernelSize: Pair,
+  { stride, padding = 0, dilation = 1, ceilMode = false }: MaxPoolOptions,
+): PoolGeometry & { readonly shape: readonly number[] } => {
+  const kernel = pairOf(op, 'kernel_size', kernelSize);
+  const steps = stride === null || stride === undefined ? kernel : pairOf(op, 'stride', stride);
+  const pads = pairOf(op, 'padding', padding);
+  const dilations = pairOf(op, 'dilation', dilation);
+  if (kernel.some((size) => size <= 0)) {
+    throw new RuntimeError(
+      `kernel size should be greater than zero, but got kH: ${String(kernel[0])} kW: ${String(kernel[1])}`,
+    );
+  }
+  if (steps.some((step) => step <= 0)) {
+    throw new RuntimeError(
+      steps[0] === 0 || steps[1] === 0
+        ? 'stride should not be zero'
+        : `stride should be greater than zero, but got dH: ${String(steps[0])} dW: ${String(steps[1])}`,
+    );
+  }
+  if (dilations.some((step) => step <= 0)) {
+    throw new RuntimeError(
+      `dilation should be greater than zero, but got dilationH: ${String(dilations[0])} dilationW: ${String(dilations[1])}`,
+    );
+  }
+  if (pads.some((size, axis) => size < 0 || size > kernel[axis]! / 2)) {
+    const axis = pads.findIndex((size, k) => size < 0 || size > kernel[k]! / 2);
+    throw new RuntimeError(
+      pads[axis]! < 0
+        ? `pad must be non-negative, but got pad: ${String(pads[axis])}`
+        : `pad should be at most half of kernel size, but got pad=${String(pads[axis])} and kernel_size=${String(kernel[axis])}`,
+    );
+  }
+  const sizes = [0, 1].map((axis) => {
+    const size = x.shape[axis + 2]!;
+    const span = size + 2 * pads[axis]! - dilations[axis]! * (kernel[axis]! - 1) - 1;
+    const count = (ceilMode ? Math.ceil(span / steps[axis]!) : Math.floor(span / steps[axis]!)) + 1;
+    // The last window must begin inside the input or its padding before it.
+    return ceilMode && (count - 1) * steps[axis]! >= size + pads[axis]! ? count - 1 : count;
+  });
+  if (sizes.some((size) => size < 1)) {
+    const [, c, h, w] = x.shape;
+    throw new RuntimeError(
+      `Given input size: (${String(c)}x${String(h)}x${String(w)}). Calculated output size: (${String(c)}x${sizes.join('x')}). Output size is too small`,
+    );
+  }
+  return {
+    kernel,
+    stride: steps,
+    dilation: dilations,
+    padding: pads,
+    shape: [x.shape[0]!, x.shape[1]!, ...sizes],
+  };
+};
