@@ -1,0 +1,93 @@
+import { ValueError } from '../errors.ts';
+import { zerosLike } from '../tensor/create.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkAtLeast, Optimizer, type ParamsInput } from './optimizer.ts';
+
+export interface AdamOptions {
+  /** Learning rate. Default 1e-3. */
+  lr: number;
+  /** Decay of the running means of the gradient and of its square. Default [0.9, 0.999]. */
+  betas: readonly [number, number];
+  /** Added to the denominator. Default 1e-8. */
+  eps: number;
+  /** Default 0, for AdamW 0.01. */
+  weightDecay: number;
+  /** Divide by the largest mean square so far. Default false. */
+  amsgrad: boolean;
+  /** Climb instead of descend. Default false. */
+  maximize: boolean;
+}
+
+interface AdamState {
+  step: number;
+  expAvg: Tensor;
+  expAvgSq: Tensor;
+  maxExpAvgSq: Tensor | null;
+}
+
+/** What Adam and AdamW share; they differ in where weight decay enters. */
+abstract class AdamBase extends Optimizer<AdamOptions, AdamState> {
+  constructor(params: ParamsInput<AdamOptions>, options: AdamOptions) {
+    checkAtLeast('learning rate', options.lr, 0);
+    checkAtLeast('epsilon value', options.eps, 0);
+    checkAtLeast('weight_decay value', options.weightDecay, 0);
+    options.betas.forEach((beta, k) => {
+      if (!(beta >= 0 && beta < 1)) {
+        throw new ValueError(`Invalid beta parameter at index ${String(k)}: ${String(beta)}`);
+      }
+    });
+    super(params, options);
+  }
+
+  protected override update(parameter: Tensor, grad: Tensor, options: AdamOptions): void {
+    const { lr, betas, eps, amsgrad } = options;
+    const state = this.stateOf(parameter, () => ({
+      step: 0,
+      expAvg: zerosLike(parameter),
+      expAvgSq: zerosLike(parameter),
+      maxExpAvgSq: amsgrad ? zerosLike(parameter) : null,
+    }));
+    state.step++;
+    const direction = this.decayed(parameter, options.maximize ? grad.neg() : grad, options);
+    state.expAvg.mul_(betas[0]).add_(direction, { alpha: 1 - betas[0] });
+    state.expAvgSq.mul_(betas[1]).addcmul_(direction, direction, { value: 1 - betas[1] });
+    const correction1 = 1 - betas[0] ** state.step;
+    const correction2 = 1 - betas[1] ** state.step;
+    if (state.maxExpAvgSq) state.maxExpAvgSq.copy_(state.maxExpAvgSq.maximum(state.expAvgSq));
+    const denominator = (state.maxExpAvgSq ?? state.expAvgSq).sqrt().div_(Math.sqrt(correction2)).add_(eps);
+    parameter.addcdiv_(state.expAvg, denominator, { value: -lr / correction1 });
+  }
+
+  /** The gradient to follow, after weight decay has had its effect. */
+  protected abstract decayed(parameter: Tensor, grad: Tensor, options: AdamOptions): Tensor;
+}
+
+const adamDefaults: AdamOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  amsgrad: false,
+  maximize: false,
+};
+
+/** Weight decay is added to the gradient. @see torch.optim.Adam; Kingma & Ba 2014, arXiv:1412.6980 */
+export class Adam extends AdamBase {
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { ...adamDefaults, ...options });
+  }
+  protected override decayed(parameter: Tensor, grad: Tensor, { weightDecay }: AdamOptions): Tensor {
+    return weightDecay === 0 ? grad : grad.add(parameter, { alpha: weightDecay });
+  }
+}
+
+/** Weight decay shrinks the parameter itself. @see torch.optim.AdamW; Loshchilov & Hutter 2017, arXiv:1711.05101 */
+export class AdamW extends AdamBase {
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { ...adamDefaults, weightDecay: 0.01, ...options });
+  }
+  protected override decayed(parameter: Tensor, grad: Tensor, { lr, weightDecay }: AdamOptions): Tensor {
+    if (weightDecay !== 0) parameter.mul_(1 - lr * weightDecay);
+    return grad;
+  }
+}
