@@ -1,0 +1,28 @@
+/** Layers as functions. @see torch.nn.functional */
+export { conv2d, type Conv2dOptions, type Pair } from '../ops/conv2d.ts';
+export { linear } from '../ops/matmul.ts';
+export { pad, type PadMode } from '../ops/pad.ts';
+export {
+  adaptiveAvgPool2d,
+  avgPool2d,
+  maxPool2d,
+  maxPool2dWithIndices,
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+} from '../ops/pool.ts';
+export { batchNorm, type BatchNormOptions } from '../ops/batch-norm.ts';
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  crossEntropy,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  type CrossEntropyOptions,
+  type LossOptions,
+  type LossReduction,
+  type NllOptions,
+} from '../ops/loss.ts';
+export * from '../ops/activations.ts';
+export { sigmoid, tanh } from '../ops/unary.ts';
+export { logSoftmax, softmax } from '../ops/softmax.ts';
