@@ -3,6 +3,10 @@
  * place; this table is all there is to a method.
  */
 import * as copies from './ops/copies.ts';
+import * as indexing from './ops/indexing.ts';
+import * as products from './ops/matmul.ts';
+import * as reductions from './ops/reductions.ts';
+import { logSoftmax, softmax } from './ops/softmax.ts';
 import * as views from './ops/views.ts';
 import { backward, registerHook, retainGrad } from './autograd/backward.ts';
 import { item, toTypedArray, tolist } from './tensor/host.ts';
@@ -12,6 +16,12 @@ import { Tensor } from './tensor/tensor.ts';
 type Bound<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result
   ? (...rest: Rest) => Result
   : never;
+
+/** The largest (or least) of all elements, or along an axis with positions. */
+interface Extreme {
+  (): Tensor;
+  (axis: number, keepdim?: boolean): reductions.ValuesAndIndices;
+}
 
 export interface TensorMethods {
   backward: Bound<typeof backward>;
@@ -49,6 +59,44 @@ export interface TensorMethods {
   repeat: Bound<typeof copies.repeat>;
   placedIn: Bound<typeof copies.placedIn>;
   newEmptyStrided: Bound<typeof copies.newEmptyStrided>;
+
+  sum: Bound<typeof reductions.sum>;
+  mean: Bound<typeof reductions.mean>;
+  prod: Bound<typeof reductions.prod>;
+  amax: Bound<typeof reductions.amax>;
+  amin: Bound<typeof reductions.amin>;
+  argmax: Bound<typeof reductions.argmax>;
+  argmin: Bound<typeof reductions.argmin>;
+  std: Bound<typeof reductions.std>;
+  norm: Bound<typeof reductions.norm>;
+  any: Bound<typeof reductions.any>;
+  all: Bound<typeof reductions.all>;
+  cumsum: Bound<typeof reductions.cumsum>;
+  logsumexp: Bound<typeof reductions.logsumexp>;
+  sumToSize: Bound<typeof reductions.sumToSize>;
+  var: Bound<typeof reductions.variance>;
+  max: Extreme;
+  min: Extreme;
+
+  softmax: Bound<typeof softmax>;
+  logSoftmax: Bound<typeof logSoftmax>;
+
+  matmul: Bound<typeof products.matmul>;
+  mm: Bound<typeof products.mm>;
+  bmm: Bound<typeof products.bmm>;
+  mv: Bound<typeof products.mv>;
+  dot: Bound<typeof products.dot>;
+  outer: Bound<typeof products.outer>;
+
+  indexSelect: Bound<typeof indexing.indexSelect>;
+  gather: Bound<typeof indexing.gather>;
+  scatteredInto: Bound<typeof indexing.scatteredInto>;
+  scatterAdd: Bound<typeof indexing.scatterAdd>;
+  scatterAdd_: Bound<typeof indexing.scatterAdd_>;
+  nonzero: Bound<typeof indexing.nonzero>;
+  maskedSelect: Bound<typeof indexing.maskedSelect>;
+  take: Bound<typeof indexing.take>;
+  index: Bound<typeof indexing.index>;
 }
 
 declare module './tensor/tensor.ts' {
@@ -96,6 +144,44 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   repeat: copies.repeat,
   placedIn: copies.placedIn,
   newEmptyStrided: copies.newEmptyStrided,
+
+  sum: reductions.sum,
+  mean: reductions.mean,
+  prod: reductions.prod,
+  amax: reductions.amax,
+  amin: reductions.amin,
+  argmax: reductions.argmax,
+  argmin: reductions.argmin,
+  std: reductions.std,
+  norm: reductions.norm,
+  any: reductions.any,
+  all: reductions.all,
+  cumsum: reductions.cumsum,
+  logsumexp: reductions.logsumexp,
+  sumToSize: reductions.sumToSize,
+  var: reductions.variance,
+  max: reductions.max as Unbound<Extreme>,
+  min: reductions.min as Unbound<Extreme>,
+
+  softmax,
+  logSoftmax,
+
+  matmul: products.matmul,
+  mm: products.mm,
+  bmm: products.bmm,
+  mv: products.mv,
+  dot: products.dot,
+  outer: products.outer,
+
+  indexSelect: indexing.indexSelect,
+  gather: indexing.gather,
+  scatteredInto: indexing.scatteredInto,
+  scatterAdd: indexing.scatterAdd,
+  scatterAdd_: indexing.scatterAdd_,
+  nonzero: indexing.nonzero,
+  maskedSelect: indexing.maskedSelect,
+  take: indexing.take,
+  index: indexing.index,
 };
 
 for (const [name, f] of Object.entries(methods)) {

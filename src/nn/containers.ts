@@ -5,7 +5,7 @@ import { Module, type AnyModule } from './module.ts';
 
 /** What the containers that count their modules share. */
 abstract class Counted<Args extends readonly unknown[], Result> extends Module<Args, Result> {
-  get length(): number {
+  override get length(): number {
     return this._modules.size;
   }
   /** The module at a position; negative positions count from the end. @throws IndexError */

@@ -82,7 +82,9 @@ export const avgPool2dOp = defineOp<{ readonly x: Tensor }, AvgPool>({
     backendOf(x.device).avgPool2d(out, x, p, p);
     return out;
   },
-  backward: (grad, _, p, { x }) => ({ x: () => call(avgPool2dGradOp, { grad }, { ...p, shape: x.shape }) }),
+  backward: (grad, _, p, { x }) => ({
+    x: (): Tensor => call(avgPool2dGradOp, { grad }, { ...p, shape: x.shape }),
+  }),
   samples: [
     {
       inputs: { x: [2, 3, 5, 7] },
@@ -109,7 +111,7 @@ export const avgPool2dGradOp = defineOp<{ readonly grad: Tensor }, AvgPool>({
     return out;
   },
   backward: (cotangent, _, p, { grad }) => ({
-    grad: () => call(avgPool2dOp, { x: cotangent }, { ...p, shape: grad.shape }),
+    grad: (): Tensor => call(avgPool2dOp, { x: cotangent }, { ...p, shape: grad.shape }),
   }),
   samples: [
     {
@@ -137,7 +139,7 @@ export const adaptiveAvgPool2dOp = defineOp<{ readonly x: Tensor }, { readonly s
     return out;
   },
   backward: (grad, _, __, { x }) => ({
-    x: () => call(adaptiveAvgPool2dGradOp, { grad }, { shape: x.shape }),
+    x: (): Tensor => call(adaptiveAvgPool2dGradOp, { grad }, { shape: x.shape }),
   }),
   samples: [{ inputs: { x: [2, 3, 5, 7] }, params: { shape: [2, 3, 2, 3] } }],
 });
@@ -155,7 +157,7 @@ export const adaptiveAvgPool2dGradOp = defineOp<
     return out;
   },
   backward: (cotangent, _, __, { grad }) => ({
-    grad: () => call(adaptiveAvgPool2dOp, { x: cotangent }, { shape: grad.shape }),
+    grad: (): Tensor => call(adaptiveAvgPool2dOp, { x: cotangent }, { shape: grad.shape }),
   }),
   samples: [{ inputs: { grad: [2, 3, 2, 3] }, params: { shape: [2, 3, 5, 7] } }],
 });
