@@ -1,5 +1,5 @@
 /** Between tensors and JavaScript's own arrays. */
-import { bytesOf } from '../device/storage.ts';
+import { bytesOf } from '../device/memory.ts';
 import { byteOffset, contiguousStrides, elementCount, isContiguous, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';

@@ -1,0 +1,246 @@
+/**
+ * Storages in WebAssembly's linear memory, which never shrinks and which V8 does not collect: so the heap recycles by
+ * itself. A block comes back when its storage is disposed, when a finalizer runs (between tasks), or, when the heap has
+ * reached its limit in the midst of a synchronous loop, when a forced collection shows that its storage is dead (Node).
+ * When that does not free enough, the least recently used blocks are moved out to ArrayBuffers, which are collected like
+ * anything else, and come back when they are used.
+ *
+ * How these were found to behave: docs/architecture.md, "Memory".
+ */
+import { RuntimeError } from '../errors.ts';
+import { Allocator } from './allocator.ts';
+import { collectNow } from './reclaim.ts';
+import { checkAlive, Storage, type Slot, type SlotOwner } from './storage.ts';
+
+const PAGE = 65536;
+const MEBIBYTE = 2 ** 20;
+/** Addresses are 32 bits; the last page stays free, so that an end of a block is an address too. */
+const MAX_PAGES = 65535;
+/** The first line of memory belongs to nobody, so that zero is no address. */
+const RESERVED = 64;
+
+export interface MemoryStats {
+  /** Bytes of linear memory, used or free. It never shrinks. */
+  readonly heapBytes: number;
+  /** Bytes of storages in the heap. */
+  readonly residentBytes: number;
+  /** Number of storages in the heap. */
+  readonly storages: number;
+  /** The most that `residentBytes` has been since the start or the last `resetPeakMemoryStats`. */
+  readonly peakBytes: number;
+  /** Above this the heap recycles before it grows. */
+  readonly limitBytes: number;
+  /** How often garbage was collected to find dead storages. */
+  readonly collections: number;
+  /** How many storages were moved out of the heap. */
+  readonly evictions: number;
+  /** How many came back. */
+  readonly reloads: number;
+}
+
+export interface HeapOptions {
+  /** Bytes above which the heap recycles before it grows. */
+  readonly limit: number;
+  /** Finds dead objects in a synchronous loop; null where that is impossible. Default: as the platform allows. */
+  readonly collect?: (() => void) | null;
+}
+
+export class Heap implements SlotOwner {
+  readonly memory: WebAssembly.Memory;
+  private readonly allocator = new Allocator();
+  /** The storages in the heap, weakly where their death can be seen. */
+  private readonly residents = new Map<Slot, WeakRef<Storage> | null>();
+  private readonly finalizers: FinalizationRegistry<Slot>;
+  private readonly collect: (() => void) | null;
+  private limit: number;
+  private clock = 0;
+  private residentBytes = 0;
+  private peakBytes = 0;
+  private collections = 0;
+  private evictions = 0;
+  private reloads = 0;
+  /** No collection before this many bytes have been allocated since the last: collections that find little get rarer. */
+  private patience = 0;
+  private allocatedSince = 0;
+
+  constructor({ limit, collect = collectNow }: HeapOptions) {
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES });
+    this.limit = limit;
+    this.collect = collect;
+    this.allocator.extend(RESERVED, this.memory.buffer.byteLength - RESERVED);
+    this.finalizers = new FinalizationRegistry((slot) => {
+      this.release(slot);
+    });
+  }
+
+  /** @throws RuntimeError when the size is no size, or there is no room even after recycling */
+  allocate(bytes: number): Storage {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new RuntimeError(
+        `cannot allocate ${String(bytes)} bytes: the size must be a non-negative integer`,
+      );
+    }
+    const size = Allocator.rounded(bytes);
+    const slot: Slot = { address: 0, size, outside: null, disposed: false, pins: 0, lastUse: 0 };
+    slot.address = this.place(size);
+    const storage = new Storage(bytes, slot, this);
+    this.settle(storage, slot);
+    return storage;
+  }
+
+  /** The address of a storage's bytes, which are brought into the heap if need be. Valid until the next allocation. */
+  resident(storage: Storage): number {
+    const { slot } = storage;
+    checkAlive(storage);
+    if (slot.address === 0) {
+      slot.address = this.place(slot.size);
+      new Uint8Array(this.memory.buffer, slot.address, slot.size).set(slot.outside!);
+      slot.outside = null;
+      this.reloads++;
+      this.settle(storage, slot);
+    }
+    slot.lastUse = ++this.clock;
+    return slot.address;
+  }
+
+  /** A window on a storage's bytes, valid until the next allocation. */
+  bytes(storage: Storage): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, this.resident(storage), storage.byteLength);
+  }
+
+  release(slot: Slot): void {
+    if (slot.disposed) return;
+    slot.disposed = true;
+    slot.outside = null;
+    this.leave(slot);
+  }
+
+  setLimit(bytes: number): void {
+    if (!(bytes > 0))
+      throw new RuntimeError(`the memory limit must be a positive number of bytes, got ${String(bytes)}`);
+    this.limit = bytes;
+  }
+
+  stats(): MemoryStats {
+    const { residentBytes, peakBytes, limit, collections, evictions, reloads } = this;
+    return {
+      heapBytes: this.memory.buffer.byteLength,
+      residentBytes,
+      storages: this.residents.size,
+      peakBytes,
+      limitBytes: limit,
+      collections,
+      evictions,
+      reloads,
+    };
+  }
+
+  resetPeak(): void {
+    this.peakBytes = this.residentBytes;
+  }
+
+  /** Books a storage whose slot has an address. */
+  private settle(storage: Storage, slot: Slot): void {
+    // A weak reference keeps its target to the end of the task: only where that time can be cut short is one of use.
+    this.residents.set(slot, this.collect === null ? null : new WeakRef(storage));
+    this.finalizers.register(storage, slot, slot);
+    slot.lastUse = ++this.clock;
+    this.residentBytes += slot.size;
+    this.peakBytes = Math.max(this.peakBytes, this.residentBytes);
+  }
+
+  /** Frees a slot's place in the heap. */
+  private leave(slot: Slot): void {
+    if (slot.address === 0) return;
+    this.allocator.free(slot.address, slot.size);
+    slot.address = 0;
+    this.residents.delete(slot);
+    this.finalizers.unregister(slot);
+    this.residentBytes -= slot.size;
+  }
+
+  /** A free place of that size, made if need be. */
+  private place(size: number): number {
+    this.allocatedSince += size;
+    let address = this.allocator.allocate(size);
+    if (address >= 0) return address;
+    if (this.memory.buffer.byteLength + size <= this.limit) return this.grown(size);
+    if (this.collectDead(size)) {
+      address = this.allocator.allocate(size);
+      if (address >= 0) return address;
+    }
+    address = this.evictFor(size);
+    return address >= 0 ? address : this.grown(size);
+  }
+
+  /** A place in fresh memory: as much again as half the heap, within the limit. */
+  private grown(size: number): number {
+    const before = this.memory.buffer.byteLength;
+    const comfortable = Math.min(Math.max(size, before / 2), Math.max(this.limit - before, size));
+    for (const wish of [comfortable, size]) {
+      const pages = Math.ceil(wish / PAGE);
+      if (before / PAGE + pages > MAX_PAGES) continue;
+      try {
+        this.memory.grow(pages);
+      } catch {
+        continue;
+      }
+      this.allocator.extend(before, pages * PAGE);
+      return this.allocator.allocate(size);
+    }
+    throw new RuntimeError(
+      `out of memory: ${String(size)} bytes were asked for, ${String(this.residentBytes)} of ${String(before)} are in use by ` +
+        `${String(this.residents.size)} tensors. Smaller batches need less; flow.scope(() => ...) gives memory back at its end.`,
+    );
+  }
+
+  /** Recycles the blocks of dead storages; false when it was not worth trying. */
+  private collectDead(size: number): boolean {
+    if (this.collect === null || this.allocatedSince < this.patience) return false;
+    const before = this.residentBytes;
+    // Some engines clear only at the second collection what the first one found dead.
+    for (let attempt = 0; attempt < 2 && this.residentBytes > before - size; attempt++) {
+      this.collect();
+      this.collections++;
+      for (const [slot, ref] of this.residents) if (ref!.deref() === undefined) this.release(slot);
+    }
+    const freed = before - this.residentBytes;
+    this.patience = freed > before / 4 ? 0 : Math.max(this.limit - freed, MEBIBYTE);
+    this.allocatedSince = 0;
+    return freed > 0;
+  }
+
+  /** Moves the least recently used storages out until there is a place; −1 when all that may go has gone. */
+  private evictFor(size: number): number {
+    const movable = [...this.residents.keys()]
+      .filter((slot) => slot.pins === 0)
+      .sort((a, b) => a.lastUse - b.lastUse);
+    // More than asked for, so that the next allocations need not sort again.
+    const target = Math.max(size, this.limit / 8);
+    let moved = 0;
+    let address = -1;
+    for (const slot of movable) {
+      if (moved >= target && (address = this.allocator.allocate(size)) >= 0) return address;
+      moved += slot.size;
+      slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice();
+      this.leave(slot);
+      this.evictions++;
+    }
+    return this.allocator.allocate(size);
+  }
+}
+
+/** Bytes above which the heap recycles before it grows, unless MILLRACE_MEMORY_LIMIT or `setMemoryLimit` says otherwise. */
+const DEFAULT_LIMIT = 512 * MEBIBYTE;
+
+const limitFromEnvironment = (): number => {
+  const text = globalThis.process?.env['MILLRACE_MEMORY_LIMIT'];
+  if (text === undefined || text === '') return DEFAULT_LIMIT;
+  const bytes = Number(text);
+  if (!(bytes > 0))
+    throw new RuntimeError(`MILLRACE_MEMORY_LIMIT must be a positive number of bytes, got '${text}'`);
+  return bytes;
+};
+
+/** The heap of the CPU. */
+export const heap = new Heap({ limit: limitFromEnvironment() });

@@ -1,0 +1,81 @@
+/** The targets by name, and which one runs. */
+import { ValueError } from '../errors.ts';
+import { compileInterpreted } from '../lang/interpret.ts';
+import type { Kernel } from '../lang/ir.ts';
+import { describeMachine, type Machine } from '../lang/types.ts';
+import { compileWasm, wasmMachine } from '../target/wasm/compile.ts';
+import { relaxedSimd } from '../target/wasm/features.ts';
+import { print } from '../target/wasm/print.ts';
+import { selectWasm } from '../target/wasm/select.ts';
+import { heap } from './heap.ts';
+
+/** A kernel as machine code, or as good as: the address of its argument block, and its range. */
+export type CompiledKernel = (args: number, begin: number, end: number) => void;
+
+export interface Target {
+  readonly name: TargetName;
+  readonly machine: Machine;
+  compile(kernel: Kernel): CompiledKernel;
+  /** What the target makes of a kernel, as text. */
+  print(kernel: Kernel): string;
+}
+
+const targets = {
+  interpret: (): Target => {
+    const machine = describeMachine({
+      name: 'interpret',
+      vectorBytes: 16,
+      vectorRegisters: 16,
+      fma: true,
+      l1: 32 * 1024,
+      l2: 512 * 1024,
+    });
+    return {
+      name: 'interpret',
+      machine,
+      compile(kernel) {
+        const run = compileInterpreted(kernel, { fused: machine.fma });
+        let view = new DataView(heap.memory.buffer);
+        return (args, begin, end) => {
+          if (view.buffer !== heap.memory.buffer) view = new DataView(heap.memory.buffer);
+          run({ view }, args, begin, end);
+        };
+      },
+      print: () => '; interpreted as it stands',
+    };
+  },
+  wasm: (): Target => {
+    const relaxed = relaxedSimd();
+    return {
+      name: 'wasm',
+      machine: wasmMachine(relaxed),
+      compile: (kernel) => compileWasm(kernel, heap.memory, { relaxed }),
+      print: (kernel) => print(selectWasm(kernel, { relaxed, sharedMemory: false })),
+    };
+  },
+} as const satisfies Record<string, () => Target>;
+
+export type TargetName = keyof typeof targets;
+export const targetNames = Object.keys(targets) as TargetName[];
+
+const made = new Map<TargetName, Target>();
+const targetOf = (name: string): Target => {
+  const known = targetNames.find((candidate) => candidate === name);
+  if (known === undefined) {
+    throw new ValueError(`MILLRACE_TARGET: unknown target '${name}'; known are ${targetNames.join(', ')}`);
+  }
+  let target = made.get(known);
+  if (target === undefined) made.set(known, (target = targets[known]()));
+  return target;
+};
+
+let current: Target | null = null;
+
+/** The target that kernels run on: MILLRACE_TARGET, by default the fastest that this machine has. */
+export const currentTarget = (): Target =>
+  (current ??= targetOf(globalThis.process?.env['MILLRACE_TARGET'] || 'wasm'));
+
+/** Chooses the target from now on. Tensors stay valid: all targets share one memory. @throws ValueError */
+export const setTarget = (name: TargetName): void => {
+  current = targetOf(name);
+};
