@@ -1,0 +1,3 @@
+/** Derivatives by themselves. @see torch.autograd */
+export { backward, grad, type BackwardOptions } from './backward.ts';
+export { gradcheck, gradgradcheck, type GradcheckOptions } from './gradcheck.ts';
