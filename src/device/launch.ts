@@ -83,6 +83,7 @@ export const launch = <S extends Spec>(
       const storage = value instanceof Storage ? value : (value as Region).storage;
       const offset = value instanceof Storage ? 0 : (value as Region).byteOffset;
       words[ARGS / 4 + 2 * k] = heap.resident(storage) + offset;
+      words[ARGS / 4 + 2 * k + 1] = 0;
     } else if (typeof value !== 'number' && typeof value !== 'bigint') {
       throw new RuntimeError(
         `${definition.name}: argument ${parameter.name} must be a number, got ${typeof value}`,
@@ -93,6 +94,7 @@ export const launch = <S extends Spec>(
         throw new RuntimeError(`${definition.name}: ${parameter.name} = ${String(value)} is no index`);
       }
       words[ARGS / 4 + 2 * k] = index;
+      words[ARGS / 4 + 2 * k + 1] = 0;
     } else if (parameter.element === 'f32') floats[ARGS / 4 + 2 * k] = Number(value);
     else if (parameter.element === 'f64') doubles[ARGS / 8 + k] = Number(value);
     else if (parameter.element === 'i32') words[ARGS / 4 + 2 * k] = Number(value);

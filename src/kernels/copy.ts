@@ -1,0 +1,36 @@
+import { dtypes, type DType } from '../dtype.ts';
+import { elementCount, isContiguous, type View } from '../device/view.ts';
+import { map } from './elementwise.ts';
+import { identity } from './math/index.ts';
+
+/**
+ * `Backend.copy` on a CPU. The elements are computed with as the dtype they come from, and converted once: floats
+ * truncate to integers, to bool is x ≠ 0.
+ */
+export const copy = (out: View, input: View): void => {
+  if (out.dtype !== input.dtype) {
+    map(identity, input.dtype, out, [input]);
+    return;
+  }
+  const wide = isContiguous(out) && isContiguous(input);
+  const [to, from] = wide ? [asWords(out), asWords(input)] : [asBits(out), asBits(input)];
+  map(identity, to.dtype, to, [from]);
+};
+
+/** The integer dtype under which a copy keeps all bits; 16-bit floats have none, but every one of them is an f32. */
+const bitsOf: Readonly<Partial<Record<DType, DType>>> = {
+  float32: 'int32',
+  float64: 'int64',
+  bool: 'uint8',
+  int8: 'uint8',
+};
+const asBits = (view: View): View => ({ ...view, dtype: bitsOf[view.dtype] ?? view.dtype });
+
+/** A contiguous view as 32-bit words if it is made of whole ones. */
+const asWords = (view: View): View => {
+  const { bytes } = dtypes[view.dtype];
+  const words = (elementCount(view.shape) * bytes) / 4;
+  const offset = (view.offset * bytes) / 4;
+  if (!Number.isInteger(words) || !Number.isInteger(offset)) return asBits(view);
+  return { storage: view.storage, dtype: 'int32', shape: [words], strides: [1], offset };
+};
