@@ -18,17 +18,25 @@ export function unary(frame: Frame, name: UnaryOp, { element, lanes }: Type, a: 
   if (element === 'f32' || element === 'f64') {
     return op(lanes > 1 ? `${shapeOf[element]}.${name}` : `${element}.${name}`, a);
   }
-  if (name !== 'neg' && name !== 'abs') return a; // an integer is whole already
-  if (lanes > 1) return op(element === 'i64' ? `i64x2.${name}` : `i32x4.${name}`, a);
+  const sign = name as 'neg' | 'abs'; // the verifier refuses the others
+  if (lanes > 1) return op(element === 'i64' ? `i64x2.${sign}` : `i32x4.${sign}`, a);
   const type = element === 'i64' ? 'i64' : 'i32';
   const zero = type === 'i64' ? i64(0n) : i32(0);
-  if (name === 'neg') return op(`${type}.sub`, zero, a);
+  if (sign === 'neg') return op(`${type}.sub`, zero, a);
   const x = frame.keep(a, type);
   const negated = op(`${type}.sub`, zero, x.value);
   return [...x.before, ...op('select', x.value, negated, op(`${type}.ge_s`, x.value, zero))];
 }
 
-export function binary(frame: Frame, name: BinaryOp, type: Type, a: Code, b: Code): Code {
+/** @param known  the value of b, if that is a constant */
+export function binary(
+  frame: Frame,
+  name: BinaryOp,
+  type: Type,
+  a: Code,
+  b: Code,
+  known?: number | bigint,
+): Code {
   const { element, lanes } = type;
   switch (name) {
     case 'and':
@@ -52,10 +60,28 @@ export function binary(frame: Frame, name: BinaryOp, type: Type, a: Code, b: Cod
       return integerDivision(frame, name, type, a, b);
     case 'min':
     case 'max':
-      return extreme(frame, name, type, a, b);
+      return extremeWithConstant(name, type, a, b, Number(known ?? NaN)) ?? extreme(frame, name, type, a, b);
     default:
       return name satisfies never;
   }
+}
+
+/**
+ * With a constant there is a shorter way, one instruction of most processors: `pmax` is a < b ? b : a, and so a where that is NaN. It errs
+ * only about zeros of either sign, which the addition of 0 repairs.
+ */
+function extremeWithConstant(
+  name: 'min' | 'max',
+  { element, lanes }: Type,
+  a: Code,
+  b: Code,
+  known: number,
+): Code | undefined {
+  if (!(element === 'f32' || element === 'f64') || lanes === 1 || Number.isNaN(known)) return undefined;
+  const shape = shapeOf[element];
+  const constant = element === 'f32' ? Math.fround(known) : known;
+  if (!Object.is(constant, name === 'max' ? 0 : -0)) return op(`${shape}.p${name}`, a, b);
+  return name === 'max' ? op(`${shape}.add`, op(`${shape}.pmax`, a, b), b) : undefined;
 }
 
 /** On floats NaN if either is, and −0 < +0, which is what these instructions give. */
@@ -149,7 +175,7 @@ export function compare(name: CompareOp, { element, lanes }: Type, a: Code, b: C
     return op(lanes > 1 ? `${shapeOf[element]}.${name}` : `${element}.${name}`, a, b);
   }
   const signed = name === 'eq' || name === 'ne' ? name : (`${name}_s` as const);
-  if (lanes > 1) return op(`${element === 'i64' || element === 'm64' ? 'i64x2' : 'i32x4'}.${signed}`, a, b);
+  if (lanes > 1) return op(`${element === 'i64' ? 'i64x2' : 'i32x4'}.${signed}`, a, b);
   return op(`${element === 'i64' ? 'i64' : 'i32'}.${signed}`, a, b);
 }
 
@@ -173,7 +199,6 @@ const combine = { reduceAdd: 'add', reduceMul: 'mul', reduceMin: 'min', reduceMa
 
 /** Lane k with lane k + n/2, until one is left. `type` is the operand's. */
 export function reduce(frame: Frame, name: ReduceOp, type: Type, a: Code): Code {
-  if (type.lanes === 1) return a;
   let before: Code = [];
   let vector = a;
   for (let half = type.lanes / 2; half >= 1; half /= 2) {
@@ -189,7 +214,6 @@ export function reduce(frame: Frame, name: ReduceOp, type: Type, a: Code): Code 
 
 /** Whether any lane of a mask is set. */
 export function any({ element, lanes }: Type, a: Code): Code {
-  if (lanes === 1) return a;
   const full = lanes * elementBytes[vectorElement(element)] === 16;
   return full ? op('v128.any_true', a) : op('i64.ne', op(['i64x2.extract_lane', 0], a), i64(0n));
 }

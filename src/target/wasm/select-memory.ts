@@ -1,4 +1,4 @@
-import { elementBytes, loadedElement, storageBytes, type StorageType } from '../../lang/types.ts';
+import { loadedElement, storageBytes, type StorageType } from '../../lang/types.ts';
 import { constantOf, i32, ifElse, op, valueType, type Code, type Frame } from './code.ts';
 import type { MnemonicWith } from './instructions.ts';
 import type { ValueType } from './row.ts';
@@ -14,7 +14,7 @@ export interface Place {
   readonly displacement: number;
   /** How many of the lanes are touched. Default: all. */
   readonly count?: Code | undefined;
-  /** Bytes from lane to lane. Default: one after the other. */
+  /** Bytes from lane to lane; address + lane · stride is not negative. Default: one after the other. */
   readonly stride?: Code | undefined;
 }
 
@@ -36,17 +36,10 @@ export function load(frame: Frame, place: Place): Code {
 /** One element in every lane. */
 export function loadSplat(frame: Frame, place: Place): Code {
   const { storage, lanes, address, displacement: offset } = place;
-  if (lanes === 1) return load(frame, place);
-  return withCount(frame, place, 'v128', (count) => {
-    const bits = elementBytes[loadedElement[storage]] === 8 ? 64 : 32;
-    if (count === 0) return frame.bits(0);
-    const all =
-      storageBytes[storage] >= 4
-        ? op([`v128.load${bits}_splat`, { offset }], address)
-        : fromInteger(frame, storage, op('i32x4.splat', loadInteger(storage, address, offset)));
-    if (count === lanes) return all;
-    return op('v128.and', all, frame.v128(new Uint8Array(16).fill(255, 0, (count * bits) / 8)));
-  });
+  if (lanes === 1) return loadScalar(frame, storage, address, offset);
+  if (storageBytes[storage] === 8) return op(['v128.load64_splat', { offset }], address);
+  if (storageBytes[storage] === 4) return op(['v128.load32_splat', { offset }], address);
+  return fromInteger(frame, storage, op('i32x4.splat', loadInteger(storage, address, offset)));
 }
 
 export function store(frame: Frame, place: Place, value: Code): Code {

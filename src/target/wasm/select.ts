@@ -80,6 +80,8 @@ class Selection {
   private readonly locals = new Map<number, number>();
   /** Registers that are nothing but a literal or a parameter of the function. */
   private readonly literals = new Map<number, (frame: Frame) => Code>();
+  /** Their values, of those that are a `const`. */
+  private readonly constants = new Map<number, number | bigint>();
   /** In the kernel's order; emitting the last before another would change it. */
   private pending: Pending[] = [];
   private readonly writeCounts: ReadonlyMap<number, number>;
@@ -126,6 +128,7 @@ class Selection {
     const literal = writtenOnce ? literalOf(instruction) : undefined;
     if (literal !== undefined) {
       this.literals.set(dst.id, literal);
+      if (instruction.op === 'const') this.constants.set(dst.id, instruction.value);
       return;
     }
     const code = this.lower(instruction);
@@ -234,13 +237,14 @@ class Selection {
       case 'or':
       case 'xor': {
         const [a, b] = this.operands(instruction.a, instruction.b) as [Code, Code];
-        return arithmetic.binary(frame, instruction.op, type, a, b);
+        return arithmetic.binary(frame, instruction.op, type, a, b, this.constants.get(instruction.b.id));
       }
       case 'shl':
       case 'shr':
       case 'shru': {
         const { a, b } = instruction;
-        if (typeof b === 'number') return arithmetic.shift(instruction.op, type, this.operand(a), i32(b));
+        if (typeof b === 'number')
+          return arithmetic.shift(instruction.op, type, this.operand(a), i32(b % 64));
         const [value, amount] = this.operands(a, b) as [Code, Code];
         return arithmetic.shift(instruction.op, type, value, amount);
       }
@@ -265,15 +269,10 @@ class Selection {
         return convert(frame, instruction.a.type, type.element, this.operand(instruction.a));
       case 'bitcast':
         return bitcast(instruction.a.type, type.element, this.operand(instruction.a));
-      case 'splat': {
-        const a = this.operand(instruction.a);
-        return type.lanes === 1 ? a : arithmetic.splat(type.element, a);
-      }
-      case 'extract': {
-        const { a, lane } = instruction;
-        const code = this.operand(a);
-        return a.type.lanes === 1 ? code : arithmetic.extract(a.type, code, lane);
-      }
+      case 'splat':
+        return arithmetic.splat(type.element, this.operand(instruction.a));
+      case 'extract':
+        return arithmetic.extract(instruction.a.type, this.operand(instruction.a), instruction.lane);
       case 'reduceAdd':
       case 'reduceMul':
       case 'reduceMin':

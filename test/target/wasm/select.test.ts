@@ -75,7 +75,9 @@ describe('code', () => {
               i32.add
               v128.load
               local.get 6
-              f32x4.max
+              f32x4.pmax
+              local.get 6
+              f32x4.add
               local.set 7
               local.get $p1
               local.get $i
@@ -219,24 +221,6 @@ describe('order', () => {
     author.push({ op: 'loop', counter, begin: author.index(0), end, step: 1, body: inner });
     author.store(at(0), total);
     expect(run(author.finish(), 0)).toEqual([4]);
-  });
-
-  it('a register written at the bottom of a loop is read at its top in the next turn', () => {
-    const { author, at } = start();
-    const carried = author.register('i32');
-    const total = author.register('i32');
-    author.push({ op: 'const', dst: total, value: 0 });
-    const first = author.make('m32', 1, { op: 'eq', a: author.index(0), b: author.index(1) });
-    const counter = author.register('index');
-    const inner = author.inside(() => {
-      const old = author.make('i32', 1, { op: 'copy', a: carried });
-      author.push({ op: 'add', dst: total, a: total, b: old });
-      author.push({ op: 'convert', dst: carried, a: counter });
-    });
-    author.push({ op: 'if', condition: first, then: [], otherwise: [] });
-    author.push({ op: 'loop', counter, begin: author.index(5), end: author.index(8), step: 1, body: inner });
-    author.store(at(0), total);
-    expect(run(author.finish(), 0)).toEqual([0 + 5 + 6]);
   });
 });
 

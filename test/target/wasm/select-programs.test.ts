@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { awkward, sequence } from './awkward.ts';
+import { expectSame, type Column } from './both.ts';
+import { randomProgram, storages, tensorLength } from './programs.ts';
+import { loadedElement } from '../../../src/lang/types.ts';
+
+const seeds = Array.from({ length: 20 }, (_, block) => block * 20);
+
+describe.each([false, true])('random programs, with relaxed SIMD: %s', (relaxed) => {
+  it.each(seeds)('give on WebAssembly what the interpreter gives (20 seeds from %i on)', (first) => {
+    for (let seed = first; seed < first + 20; seed++) {
+      const random = sequence(~seed);
+      const tensors = (): Column[] =>
+        storages.map((storage) => {
+          const values = awkward[loadedElement[storage]];
+          return {
+            storage,
+            values: Array.from({ length: tensorLength }, () => values[random(values.length)]!),
+          };
+        });
+      const kernel = randomProgram(seed);
+      const columns = [...tensors(), ...tensors()];
+      expect(
+        () => expectSame(kernel, columns, random(3), random(6), { relaxed }),
+        `seed ${seed}`,
+      ).not.toThrow();
+    }
+  });
+});
