@@ -3,12 +3,14 @@ import {
   eachLane,
   input,
   kernel,
+  type Arguments,
+  type Spec,
   output,
   type Kernel,
   type StorageType,
   type Value,
 } from '../../src/lang/index.ts';
-import { runChecked } from '../../src/lang/run-checked.ts';
+import { runChecked, type CheckedRun } from '../../src/lang/run-checked.ts';
 import { describeMachine } from '../../src/lang/types.ts';
 
 /** Lanes of f32: 4. */
@@ -47,6 +49,17 @@ export const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): { by
   bytes: new Uint8Array(buffer, byteOffset, byteLength),
 });
 
+/** Builds a kernel and runs it on columns and numbers. */
+export function run<S extends Spec>(
+  spec: S,
+  given: readonly (ArrayBufferView | number | bigint)[],
+  body: (args: Arguments<S>, range: { begin: Value; end: Value }) => void,
+  { begin = 0, end = 0, ...rest }: Partial<CheckedRun> = {},
+): number {
+  const parameters = given.map((x) => (typeof x === 'object' ? bytes(x) : x));
+  return runChecked(kernel('test', spec, body).build(machine), { parameters, begin, end, ...rest });
+}
+
 export type Operands = readonly (readonly [StorageType, readonly (number | bigint)[]])[];
 
 /**
@@ -76,8 +89,10 @@ export function apply<S extends StorageType>(
   });
   const different = vectors!.findIndex((value: number | bigint, i: number) => !Object.is(value, scalars![i]));
   if (different >= 0) {
-    const shown = [vectors, scalars].map((x) => String(x![different]));
-    throw new Error(`element ${different} is ${shown[0]} in a vector and ${shown[1]} as a scalar`);
+    const [vector, scalar] = [vectors, scalars].map((x) => String(x?.[different]));
+    throw new Error(
+      `element ${different} is ${String(vector)} in a vector and ${String(scalar)} as a scalar`,
+    );
   }
   return vectors!;
 }
