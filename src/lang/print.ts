@@ -17,9 +17,9 @@ export function printKernel(kernel: Kernel): string {
   return [printer.header(), ...printer.block(kernel.body, '  ')].join('\n');
 }
 
-/** One statement of a kernel as text; of a loop or a branch, its first line. */
+/** One statement of a kernel as text; of a loop or a branch, its first line without the colon. */
 export function printStatement(kernel: Kernel, statement: Statement): string {
-  return new Printer(kernel).statement(statement, '')[0]!;
+  return new Printer(kernel).statement(statement, '')[0]!.replace(/:$/, '');
 }
 
 /** A register of a kernel as the printer names it. */

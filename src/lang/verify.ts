@@ -233,6 +233,8 @@ class Verifier {
     }
     if (typeof value === 'bigint' && element !== 'i64')
       this.fail(`only an i64 is given by a bigint, not this ${element}`);
+    if (element === 'i64' && Number.isInteger(value) && !Number.isSafeInteger(value))
+      this.fail(`${value} may have been rounded; an i64 so large is given by a bigint`);
     const within = (least: number | bigint, most: number | bigint): void => {
       const whole = typeof value === 'bigint' || Number.isSafeInteger(value);
       if (!whole || value < least || value > most)
