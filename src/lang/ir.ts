@@ -30,7 +30,10 @@ export type UnaryOp = (typeof unaryOps)[number];
 export const binaryOps = ['add', 'sub', 'mul', 'div', 'rem', 'min', 'max', 'and', 'or', 'xor'] as const;
 export type BinaryOp = (typeof binaryOps)[number];
 
-/** Shifts of integers by a scalar i32 or by a constant, taken modulo the width: `shr` keeps the sign, `shru` does not. */
+/**
+ * Shifts of integers by a scalar i32 or by a constant, taken modulo the width: `shr` keeps the sign, `shru` (not for
+ * an index) does not.
+ */
 export const shiftOps = ['shl', 'shr', 'shru'] as const;
 export type ShiftOp = (typeof shiftOps)[number];
 
@@ -44,8 +47,8 @@ export type ReduceOp = (typeof reduceOps)[number];
 
 /**
  * An access to memory. The address is `address + displacement` bytes, displacement ≥ 0; it must lie in the tensor
- * given as parameter number `param`. With `count` (an index), only the first `count` lanes are touched: the others
- * are not read from memory and hold 0, or are not written. With `stride` (an index, in bytes) lane k is at
+ * given as parameter number `param`. With `count` (an index, 0 … lanes), only the first `count` lanes are touched:
+ * the others are not read from memory and hold 0, or are not written. With `stride` (an index, in bytes) lane k is at
  * `address + displacement + k · stride`, otherwise lanes follow one another.
  */
 export interface Access {
@@ -58,7 +61,7 @@ export interface Access {
 }
 
 export type Instruction =
-  /** A literal, in every lane. Floats are rounded to the type; i64 may be a bigint. */
+  /** A literal, in every lane. Floats are rounded to the type; i64 may be a bigint; masks are 0 or 1. */
   | { readonly op: 'const'; readonly dst: Register; readonly value: number | bigint }
   /** The value (or the address) given for parameter number `param`. */
   | { readonly op: 'param'; readonly dst: Register; readonly param: number }
@@ -91,7 +94,7 @@ export type Instruction =
    * sign. Masks convert to the other width.
    */
   | { readonly op: 'convert'; readonly dst: Register; readonly a: Register }
-  /** The same bits as another element type of the same width. */
+  /** The same bits as another element type of the same width. A mask's bits are all ones or none. */
   | { readonly op: 'bitcast'; readonly dst: Register; readonly a: Register }
   /** A vector of i32 or i64 that counts its lanes: 0, 1, 2 … */
   | { readonly op: 'iota'; readonly dst: Register }
@@ -102,13 +105,16 @@ export type Instruction =
   /** Whether any lane of a mask is set: a scalar m32. */
   | { readonly op: 'any'; readonly dst: Register; readonly a: Register }
   | ({ readonly op: 'load'; readonly dst: Register } & Access)
-  /** One element from memory into every lane. */
+  /** One element from memory into every lane; without count and stride. */
   | ({ readonly op: 'loadSplat'; readonly dst: Register } & Access)
   | ({ readonly op: 'store'; readonly src: Register } & Access);
 
 export type Statement =
   | Instruction
-  /** counter = begin; while (counter < end) { body; counter += step }. `end` is read once. step ≥ 1. */
+  /**
+   * counter = begin; while (counter < end) { body; counter += step }. `end` is read once. step ≥ 1. The body does not
+   * write the counter.
+   */
   | {
       readonly op: 'loop';
       readonly counter: Register;
