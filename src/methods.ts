@@ -2,11 +2,18 @@
  * Gives tensors their methods: `x.reshape(2, 3)` is `reshape(x, 2, 3)`. The functions live in `ops/`, one op in one
  * place; this table is all there is to a method.
  */
+import * as activations from './ops/activations.ts';
+import * as arithmetic from './ops/arithmetic.ts';
+import * as blends from './ops/blends.ts';
+import * as clamp from './ops/clamp.ts';
+import * as compare from './ops/compare.ts';
 import * as copies from './ops/copies.ts';
 import * as indexing from './ops/indexing.ts';
 import * as products from './ops/matmul.ts';
 import * as reductions from './ops/reductions.ts';
 import { logSoftmax, softmax } from './ops/softmax.ts';
+import * as random from './ops/random.ts';
+import * as unary from './ops/unary.ts';
 import * as views from './ops/views.ts';
 import { backward, registerHook, retainGrad } from './autograd/backward.ts';
 import { item, toTypedArray, tolist } from './tensor/host.ts';
@@ -31,24 +38,93 @@ export interface TensorMethods {
   tolist: Bound<typeof tolist>;
   toTypedArray: Bound<typeof toTypedArray>;
 
-  view: Bound<typeof views.view>;
-  reshape: Bound<typeof views.reshape>;
-  permute: Bound<typeof views.permute>;
-  transpose: Bound<typeof views.transpose>;
-  t: Bound<typeof views.t>;
-  expand: Bound<typeof views.expand>;
-  expandAs: Bound<typeof views.expandAs>;
-  narrow: Bound<typeof views.narrow>;
-  slice: Bound<typeof views.slice>;
-  select: Bound<typeof views.select>;
-  squeeze: Bound<typeof views.squeeze>;
-  unsqueeze: Bound<typeof views.unsqueeze>;
-  asStrided: Bound<typeof views.asStrided>;
-  flatten: Bound<typeof views.flatten>;
-  unflatten: Bound<typeof views.unflatten>;
-  split: Bound<typeof views.split>;
-  chunk: Bound<typeof views.chunk>;
-  unbind: Bound<typeof views.unbind>;
+  relu: Bound<typeof activations.relu>;
+  relu_: Bound<typeof activations.relu_>;
+  relu6: Bound<typeof activations.relu6>;
+  relu6_: Bound<typeof activations.relu6_>;
+  leakyRelu: Bound<typeof activations.leakyRelu>;
+  leakyRelu_: Bound<typeof activations.leakyRelu_>;
+  elu: Bound<typeof activations.elu>;
+  elu_: Bound<typeof activations.elu_>;
+  selu: Bound<typeof activations.selu>;
+  selu_: Bound<typeof activations.selu_>;
+  celu: Bound<typeof activations.celu>;
+  celu_: Bound<typeof activations.celu_>;
+  gelu: Bound<typeof activations.gelu>;
+  silu: Bound<typeof activations.silu>;
+  silu_: Bound<typeof activations.silu_>;
+  mish: Bound<typeof activations.mish>;
+  mish_: Bound<typeof activations.mish_>;
+  softplus: Bound<typeof activations.softplus>;
+  hardtanh: Bound<typeof activations.hardtanh>;
+  hardtanh_: Bound<typeof activations.hardtanh_>;
+  hardsigmoid: Bound<typeof activations.hardsigmoid>;
+  hardsigmoid_: Bound<typeof activations.hardsigmoid_>;
+  hardswish: Bound<typeof activations.hardswish>;
+  hardswish_: Bound<typeof activations.hardswish_>;
+  softsign: Bound<typeof activations.softsign>;
+  logsigmoid: Bound<typeof activations.logsigmoid>;
+  threshold: Bound<typeof activations.threshold>;
+  threshold_: Bound<typeof activations.threshold_>;
+  prelu: Bound<typeof activations.prelu>;
+  dropout: Bound<typeof activations.dropout>;
+  dropout_: Bound<typeof activations.dropout_>;
+
+  add: Bound<typeof arithmetic.add>;
+  add_: Bound<typeof arithmetic.add_>;
+  sub: Bound<typeof arithmetic.sub>;
+  sub_: Bound<typeof arithmetic.sub_>;
+  rsub: Bound<typeof arithmetic.rsub>;
+  mul: Bound<typeof arithmetic.mul>;
+  mul_: Bound<typeof arithmetic.mul_>;
+  div: Bound<typeof arithmetic.div>;
+  div_: Bound<typeof arithmetic.div_>;
+  floorDivide: Bound<typeof arithmetic.floorDivide>;
+  floorDivide_: Bound<typeof arithmetic.floorDivide_>;
+  remainder: Bound<typeof arithmetic.remainder>;
+  remainder_: Bound<typeof arithmetic.remainder_>;
+  fmod: Bound<typeof arithmetic.fmod>;
+  fmod_: Bound<typeof arithmetic.fmod_>;
+  pow: Bound<typeof arithmetic.pow>;
+  pow_: Bound<typeof arithmetic.pow_>;
+  square: Bound<typeof arithmetic.square>;
+  square_: Bound<typeof arithmetic.square_>;
+  maximum: Bound<typeof arithmetic.maximum>;
+  minimum: Bound<typeof arithmetic.minimum>;
+
+  lerp: Bound<typeof blends.lerp>;
+  lerp_: Bound<typeof blends.lerp_>;
+  addcmul: Bound<typeof blends.addcmul>;
+  addcmul_: Bound<typeof blends.addcmul_>;
+  addcdiv: Bound<typeof blends.addcdiv>;
+  addcdiv_: Bound<typeof blends.addcdiv_>;
+
+  clamp: Bound<typeof clamp.clamp>;
+  clamp_: Bound<typeof clamp.clamp_>;
+  clampMin: Bound<typeof clamp.clampMin>;
+  clampMin_: Bound<typeof clamp.clampMin_>;
+  clampMax: Bound<typeof clamp.clampMax>;
+  clampMax_: Bound<typeof clamp.clampMax_>;
+
+  eq: Bound<typeof compare.eq>;
+  ne: Bound<typeof compare.ne>;
+  lt: Bound<typeof compare.lt>;
+  le: Bound<typeof compare.le>;
+  gt: Bound<typeof compare.gt>;
+  ge: Bound<typeof compare.ge>;
+  logicalAnd: Bound<typeof compare.logicalAnd>;
+  logicalOr: Bound<typeof compare.logicalOr>;
+  logicalXor: Bound<typeof compare.logicalXor>;
+  logicalNot: Bound<typeof compare.logicalNot>;
+  bitwiseAnd: Bound<typeof compare.bitwiseAnd>;
+  bitwiseOr: Bound<typeof compare.bitwiseOr>;
+  bitwiseXor: Bound<typeof compare.bitwiseXor>;
+  bitwiseNot: Bound<typeof compare.bitwiseNot>;
+  equal: Bound<typeof compare.equal>;
+  isclose: Bound<typeof compare.isclose>;
+  allclose: Bound<typeof compare.allclose>;
+  maskedFill: Bound<typeof compare.maskedFill>;
+  maskedFill_: Bound<typeof compare.maskedFill_>;
 
   clone: Bound<typeof copies.clone>;
   contiguous: Bound<typeof copies.contiguous>;
@@ -97,6 +173,81 @@ export interface TensorMethods {
   maskedSelect: Bound<typeof indexing.maskedSelect>;
   take: Bound<typeof indexing.take>;
   index: Bound<typeof indexing.index>;
+
+  uniform_: Bound<typeof random.uniform_>;
+  normal_: Bound<typeof random.normal_>;
+  random_: Bound<typeof random.random_>;
+  bernoulli: Bound<typeof random.bernoulli>;
+  bernoulli_: Bound<typeof random.bernoulli_>;
+
+  neg: Bound<typeof unary.neg>;
+  neg_: Bound<typeof unary.neg_>;
+  abs: Bound<typeof unary.abs>;
+  abs_: Bound<typeof unary.abs_>;
+  sign: Bound<typeof unary.sign>;
+  sign_: Bound<typeof unary.sign_>;
+  exp: Bound<typeof unary.exp>;
+  exp_: Bound<typeof unary.exp_>;
+  expm1: Bound<typeof unary.expm1>;
+  expm1_: Bound<typeof unary.expm1_>;
+  log: Bound<typeof unary.log>;
+  log_: Bound<typeof unary.log_>;
+  log1p: Bound<typeof unary.log1p>;
+  log1p_: Bound<typeof unary.log1p_>;
+  log2: Bound<typeof unary.log2>;
+  log2_: Bound<typeof unary.log2_>;
+  log10: Bound<typeof unary.log10>;
+  log10_: Bound<typeof unary.log10_>;
+  sqrt: Bound<typeof unary.sqrt>;
+  sqrt_: Bound<typeof unary.sqrt_>;
+  rsqrt: Bound<typeof unary.rsqrt>;
+  rsqrt_: Bound<typeof unary.rsqrt_>;
+  reciprocal: Bound<typeof unary.reciprocal>;
+  reciprocal_: Bound<typeof unary.reciprocal_>;
+  sin: Bound<typeof unary.sin>;
+  sin_: Bound<typeof unary.sin_>;
+  cos: Bound<typeof unary.cos>;
+  cos_: Bound<typeof unary.cos_>;
+  tan: Bound<typeof unary.tan>;
+  tan_: Bound<typeof unary.tan_>;
+  tanh: Bound<typeof unary.tanh>;
+  tanh_: Bound<typeof unary.tanh_>;
+  sigmoid: Bound<typeof unary.sigmoid>;
+  sigmoid_: Bound<typeof unary.sigmoid_>;
+  erf: Bound<typeof unary.erf>;
+  erf_: Bound<typeof unary.erf_>;
+  floor: Bound<typeof unary.floor>;
+  floor_: Bound<typeof unary.floor_>;
+  ceil: Bound<typeof unary.ceil>;
+  ceil_: Bound<typeof unary.ceil_>;
+  round: Bound<typeof unary.round>;
+  round_: Bound<typeof unary.round_>;
+  trunc: Bound<typeof unary.trunc>;
+  trunc_: Bound<typeof unary.trunc_>;
+  frac: Bound<typeof unary.frac>;
+  frac_: Bound<typeof unary.frac_>;
+  isnan: Bound<typeof unary.isnan>;
+  isinf: Bound<typeof unary.isinf>;
+  isfinite: Bound<typeof unary.isfinite>;
+
+  view: Bound<typeof views.view>;
+  reshape: Bound<typeof views.reshape>;
+  permute: Bound<typeof views.permute>;
+  transpose: Bound<typeof views.transpose>;
+  t: Bound<typeof views.t>;
+  expand: Bound<typeof views.expand>;
+  expandAs: Bound<typeof views.expandAs>;
+  narrow: Bound<typeof views.narrow>;
+  slice: Bound<typeof views.slice>;
+  select: Bound<typeof views.select>;
+  squeeze: Bound<typeof views.squeeze>;
+  unsqueeze: Bound<typeof views.unsqueeze>;
+  asStrided: Bound<typeof views.asStrided>;
+  flatten: Bound<typeof views.flatten>;
+  unflatten: Bound<typeof views.unflatten>;
+  split: Bound<typeof views.split>;
+  chunk: Bound<typeof views.chunk>;
+  unbind: Bound<typeof views.unbind>;
 }
 
 declare module './tensor/tensor.ts' {
@@ -116,24 +267,93 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   tolist,
   toTypedArray,
 
-  view: views.view,
-  reshape: views.reshape,
-  permute: views.permute,
-  transpose: views.transpose,
-  t: views.t,
-  expand: views.expand,
-  expandAs: views.expandAs,
-  narrow: views.narrow,
-  slice: views.slice,
-  select: views.select,
-  squeeze: views.squeeze,
-  unsqueeze: views.unsqueeze,
-  asStrided: views.asStrided,
-  flatten: views.flatten,
-  unflatten: views.unflatten,
-  split: views.split,
-  chunk: views.chunk,
-  unbind: views.unbind,
+  relu: activations.relu,
+  relu_: activations.relu_,
+  relu6: activations.relu6,
+  relu6_: activations.relu6_,
+  leakyRelu: activations.leakyRelu,
+  leakyRelu_: activations.leakyRelu_,
+  elu: activations.elu,
+  elu_: activations.elu_,
+  selu: activations.selu,
+  selu_: activations.selu_,
+  celu: activations.celu,
+  celu_: activations.celu_,
+  gelu: activations.gelu,
+  silu: activations.silu,
+  silu_: activations.silu_,
+  mish: activations.mish,
+  mish_: activations.mish_,
+  softplus: activations.softplus,
+  hardtanh: activations.hardtanh,
+  hardtanh_: activations.hardtanh_,
+  hardsigmoid: activations.hardsigmoid,
+  hardsigmoid_: activations.hardsigmoid_,
+  hardswish: activations.hardswish,
+  hardswish_: activations.hardswish_,
+  softsign: activations.softsign,
+  logsigmoid: activations.logsigmoid,
+  threshold: activations.threshold,
+  threshold_: activations.threshold_,
+  prelu: activations.prelu,
+  dropout: activations.dropout,
+  dropout_: activations.dropout_,
+
+  add: arithmetic.add,
+  add_: arithmetic.add_,
+  sub: arithmetic.sub,
+  sub_: arithmetic.sub_,
+  rsub: arithmetic.rsub,
+  mul: arithmetic.mul,
+  mul_: arithmetic.mul_,
+  div: arithmetic.div,
+  div_: arithmetic.div_,
+  floorDivide: arithmetic.floorDivide,
+  floorDivide_: arithmetic.floorDivide_,
+  remainder: arithmetic.remainder,
+  remainder_: arithmetic.remainder_,
+  fmod: arithmetic.fmod,
+  fmod_: arithmetic.fmod_,
+  pow: arithmetic.pow,
+  pow_: arithmetic.pow_,
+  square: arithmetic.square,
+  square_: arithmetic.square_,
+  maximum: arithmetic.maximum,
+  minimum: arithmetic.minimum,
+
+  lerp: blends.lerp,
+  lerp_: blends.lerp_,
+  addcmul: blends.addcmul,
+  addcmul_: blends.addcmul_,
+  addcdiv: blends.addcdiv,
+  addcdiv_: blends.addcdiv_,
+
+  clamp: clamp.clamp,
+  clamp_: clamp.clamp_,
+  clampMin: clamp.clampMin,
+  clampMin_: clamp.clampMin_,
+  clampMax: clamp.clampMax,
+  clampMax_: clamp.clampMax_,
+
+  eq: compare.eq,
+  ne: compare.ne,
+  lt: compare.lt,
+  le: compare.le,
+  gt: compare.gt,
+  ge: compare.ge,
+  logicalAnd: compare.logicalAnd,
+  logicalOr: compare.logicalOr,
+  logicalXor: compare.logicalXor,
+  logicalNot: compare.logicalNot,
+  bitwiseAnd: compare.bitwiseAnd,
+  bitwiseOr: compare.bitwiseOr,
+  bitwiseXor: compare.bitwiseXor,
+  bitwiseNot: compare.bitwiseNot,
+  equal: compare.equal,
+  isclose: compare.isclose,
+  allclose: compare.allclose,
+  maskedFill: compare.maskedFill,
+  maskedFill_: compare.maskedFill_,
 
   clone: copies.clone,
   contiguous: copies.contiguous,
@@ -182,6 +402,81 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   maskedSelect: indexing.maskedSelect,
   take: indexing.take,
   index: indexing.index,
+
+  uniform_: random.uniform_,
+  normal_: random.normal_,
+  random_: random.random_,
+  bernoulli: random.bernoulli,
+  bernoulli_: random.bernoulli_,
+
+  neg: unary.neg,
+  neg_: unary.neg_,
+  abs: unary.abs,
+  abs_: unary.abs_,
+  sign: unary.sign,
+  sign_: unary.sign_,
+  exp: unary.exp,
+  exp_: unary.exp_,
+  expm1: unary.expm1,
+  expm1_: unary.expm1_,
+  log: unary.log,
+  log_: unary.log_,
+  log1p: unary.log1p,
+  log1p_: unary.log1p_,
+  log2: unary.log2,
+  log2_: unary.log2_,
+  log10: unary.log10,
+  log10_: unary.log10_,
+  sqrt: unary.sqrt,
+  sqrt_: unary.sqrt_,
+  rsqrt: unary.rsqrt,
+  rsqrt_: unary.rsqrt_,
+  reciprocal: unary.reciprocal,
+  reciprocal_: unary.reciprocal_,
+  sin: unary.sin,
+  sin_: unary.sin_,
+  cos: unary.cos,
+  cos_: unary.cos_,
+  tan: unary.tan,
+  tan_: unary.tan_,
+  tanh: unary.tanh,
+  tanh_: unary.tanh_,
+  sigmoid: unary.sigmoid,
+  sigmoid_: unary.sigmoid_,
+  erf: unary.erf,
+  erf_: unary.erf_,
+  floor: unary.floor,
+  floor_: unary.floor_,
+  ceil: unary.ceil,
+  ceil_: unary.ceil_,
+  round: unary.round,
+  round_: unary.round_,
+  trunc: unary.trunc,
+  trunc_: unary.trunc_,
+  frac: unary.frac,
+  frac_: unary.frac_,
+  isnan: unary.isnan,
+  isinf: unary.isinf,
+  isfinite: unary.isfinite,
+
+  view: views.view,
+  reshape: views.reshape,
+  permute: views.permute,
+  transpose: views.transpose,
+  t: views.t,
+  expand: views.expand,
+  expandAs: views.expandAs,
+  narrow: views.narrow,
+  slice: views.slice,
+  select: views.select,
+  squeeze: views.squeeze,
+  unsqueeze: views.unsqueeze,
+  asStrided: views.asStrided,
+  flatten: views.flatten,
+  unflatten: views.unflatten,
+  split: views.split,
+  chunk: views.chunk,
+  unbind: views.unbind,
 };
 
 for (const [name, f] of Object.entries(methods)) {

@@ -25,7 +25,7 @@ export type SampleTensor =
       readonly shape: readonly number[];
       readonly low?: number;
       readonly high?: number;
-      readonly dtype?: 'int64';
+      readonly dtype?: 'int64' | 'bool';
     }
   | null;
 export interface Sample<I extends Inputs, P> {
@@ -58,7 +58,10 @@ export interface Op<I extends Inputs, P> {
     params: P,
     described: { readonly [K in keyof I]: Described },
   ): { readonly [K in keyof I]?: () => Tensor | null };
-  /** Cases for the test that checks every op's gradients by finite differences on every target. */
+  /**
+   * Cases for the test that checks every op's gradients by finite differences on every target. Empty where there is
+   * nothing to differentiate: what is random, or overwrites its input.
+   */
   readonly samples?: readonly Sample<I, P>[];
 }
 
@@ -101,7 +104,7 @@ export const callInPlace = <I extends Inputs, P>(
   if (recording) checkMayChange(target);
   const node =
     recording && op.backward && (requiresGrad(inputs) || target.requiresGrad)
-      ? new OpNode(op, inputs, params)
+      ? new OpNode(op, inputs, params, target)
       : null;
   op.forward(inputs, params, target);
   target.version_.value++;
@@ -150,6 +153,7 @@ class OpNode<I extends Inputs, P> extends Node {
     private readonly op: Op<I, P>,
     inputs: I,
     private readonly params: P,
+    overwritten: Tensor | null = null,
   ) {
     super();
     this.name = op.node;
@@ -162,7 +166,11 @@ class OpNode<I extends Inputs, P> extends Node {
       ]),
     ) as { readonly [K in keyof I]: Described };
     this.needed = this.neededNames();
-    for (const name of this.needed) if (name !== 'out') this.save(name, inputs[name] ?? null);
+    for (const name of this.needed) {
+      if (name === 'out') continue;
+      const input = inputs[name] ?? null;
+      this.save(name, input !== null && input === overwritten ? input.clone() : input);
+    }
   }
 
   saveResult(out: Tensor): void {

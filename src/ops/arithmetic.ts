@@ -1,11 +1,14 @@
 /** Sums, products, quotients, powers: elementwise, with broadcasting and promotion. */
 import { call, callInPlace, defineOp } from '../autograd/op.ts';
-import { dtypes } from '../dtype.ts';
+import type { Expression } from '../device/backend.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
-import { resultType } from '../tensor/promotion.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { floatResult, mapOperands, tensorOf, type Operand } from './pointwise.ts';
+import { zerosLike } from '../tensor/create.ts';
+import { numberType, resultType } from '../tensor/promotion.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { where } from './compare.ts';
+import { floatResult, mapOperands, refuse, tensorOf, type Operand } from './pointwise.ts';
 
 interface Pair {
   readonly [name: string]: Tensor | null;
@@ -25,6 +28,11 @@ const pair = (a: Operand, b: Operand): [Pair, Given] => [
 ];
 const operandsOf = ({ x, y }: Pair, { a, b }: Given): [Operand, Operand] => [x ?? a, y ?? b];
 
+/** Quotients between 2.1 and 2.9, far from where rounding jumps. */
+const quotientSample = {
+  inputs: { x: { shape: [2, 3], low: 3.8, high: 4.2 }, y: { shape: [3], low: 1.5, high: 1.8 } },
+  params: { a: 0, b: 0 },
+} as const;
 const pairSample = { inputs: { x: [2, 1, 3], y: [4, 1] }, params: { a: 0, b: 0 } } as const;
 
 export const addOp = defineOp<Pair, Given & { readonly alpha: number }>({
@@ -50,11 +58,7 @@ export const subOp = defineOp<Pair, Given & { readonly alpha: number }>({
   saves: [],
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
-    if (resultType(...operands) === 'bool') {
-      throw new RuntimeError(
-        'Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.',
-      );
-    }
+    refuseBools(operands);
     if (params.alpha === 1) return mapOperands(math.sub, operands, { into });
     checkAlpha(resultType(...operands), params.alpha);
     return mapOperands(math.addScaled, operands, { scalars: [-params.alpha], into });
@@ -63,10 +67,30 @@ export const subOp = defineOp<Pair, Given & { readonly alpha: number }>({
     x: () => grad,
     y: () => (alpha === 1 ? grad.neg() : grad.mul(-alpha)),
   }),
-  samples: [{ ...pairSample, params: { a: 0, b: 0, alpha: 1 } }],
+  samples: [
+    { ...pairSample, params: { a: 0, b: 0, alpha: 1 } },
+    { ...pairSample, params: { a: 0, b: 0, alpha: 2.5 } },
+    { inputs: { x: null, y: [2, 3] }, params: { a: 1, b: 0, alpha: 1 } },
+  ],
 });
+/** A number minus a tensor: the same under PyTorch's other name. */
+export const rsubOp = defineOp({ ...subOp, name: 'rsub', node: 'RsubBackward1' });
 
-const checkAlpha = (dtype: ReturnType<typeof resultType>, alpha: number): void => {
+const refuseBools = (operands: readonly Operand[]): void => {
+  const bools = operands.filter((x) => (x instanceof Tensor ? x.dtype : numberType(x)) === 'bool');
+  if (bools.length === 2) {
+    throw new RuntimeError(
+      'Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.',
+    );
+  }
+  if (bools.length === 1) {
+    throw new RuntimeError(
+      'Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.',
+    );
+  }
+};
+
+const checkAlpha = (dtype: DType, alpha: number): void => {
   if (dtypes[dtype].category !== 'float' && !Number.isInteger(alpha)) {
     throw new RuntimeError('For integral input tensors, argument alpha must not be a floating point number.');
   }
@@ -92,11 +116,7 @@ export const divOp = defineOp<Pair, Given>({
   },
   backward: (grad, { x, y }, { a, b }) => ({
     x: () => grad.div(y ?? b),
-    y: () =>
-      grad
-        .neg()
-        .mul(x ?? a)
-        .div(y!.mul(y!)),
+    y: () => grad.neg().mul(div(x ?? a, y!).div(y!)),
   }),
   samples: [{ ...pairSample, inputs: { x: [2, 1, 3], y: { shape: [4, 1], low: 0.5, high: 2 } } }],
 });
@@ -106,91 +126,123 @@ export type RoundingMode = 'trunc' | 'floor';
 /** Division rounded to an integer. Its gradient is zero. */
 export const divRoundedOp = defineOp<Pair, Given & { readonly mode: RoundingMode }>({
   name: 'div',
-  node: 'DivBackward1',
+  node: 'DivBackward2',
   saves: [],
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
-    const dtype = resultType(...operands);
-    const expression = params.mode === 'floor' ? math.floorDivide : math.truncDivide;
-    return mapOperands(expression, operands, { dtype, into });
+    const floor = params.mode === 'floor';
+    refuse(floor ? 'div_floor_cpu' : 'div_trunc_cpu', resultType(...operands), ['bool']);
+    return mapOperands(floor ? math.floorDivide : math.truncDivide, operands, { into });
   },
-  backward: (grad) => ({ x: () => grad.mul(0), y: () => grad.mul(0) }),
+  backward: (grad) => ({ x: () => zerosLike(grad), y: () => zerosLike(grad) }),
+  samples: [{ ...quotientSample, params: { a: 0, b: 0, mode: 'floor' } }],
 });
 
 export const remainderOp = defineOp<Pair, Given>({
   name: 'remainder',
-  node: 'RemainderBackward0',
+  node: 'RemainderBackward1',
   saves: { y: ['x', 'y'] },
-  forward: (inputs, params, into) => mapOperands(math.remainder, operandsOf(inputs, params), { into }),
+  forward: (inputs, params, into) => {
+    const operands = operandsOf(inputs, params);
+    refuse('remainder_cpu', resultType(...operands), ['bool']);
+    return mapOperands(math.remainder, operands, { into });
+  },
   backward: (grad, { x, y }, { a }) => ({
     x: () => grad,
-    y: () => grad.neg().mul((x ?? y!.mul(0).add(a)).div(y!, { roundingMode: 'floor' })),
+    y: () => grad.neg().mul(div(x ?? a, y!, { roundingMode: 'floor' })),
   }),
-  samples: [
-    {
-      inputs: { x: { shape: [2, 3], low: 3.1, high: 3.9 }, y: { shape: [3], low: 1.6, high: 1.9 } },
-      params: { a: 0, b: 0 },
-    },
-  ],
+  samples: [quotientSample],
+});
+export const remainderByNumberOp = defineOp({
+  ...remainderOp,
+  node: 'RemainderBackward0',
+  samples: [{ inputs: { x: [2, 3], y: null }, params: { a: 0, b: 1.7 } }],
 });
 
 export const fmodOp = defineOp<Pair, Given>({
   name: 'fmod',
-  node: 'FmodBackward0',
+  node: 'FmodBackward1',
   saves: { y: ['x', 'y'] },
-  forward: (inputs, params, into) => mapOperands(math.fmod, operandsOf(inputs, params), { into }),
+  forward: (inputs, params, into) => {
+    const operands = operandsOf(inputs, params);
+    refuse('fmod_cpu', resultType(...operands), ['bool']);
+    return mapOperands(math.fmod, operands, { into });
+  },
   backward: (grad, { x, y }, { a }) => ({
     x: () => grad,
-    y: () => grad.neg().mul((x ?? y!.mul(0).add(a)).div(y!, { roundingMode: 'trunc' })),
+    y: () => grad.neg().mul(div(x ?? a, y!, { roundingMode: 'trunc' })),
   }),
+  samples: [quotientSample],
+});
+export const fmodByNumberOp = defineOp({
+  ...fmodOp,
+  node: 'FmodBackward0',
+  samples: [{ inputs: { x: [2, 3], y: null }, params: { a: 0, b: 1.7 } }],
 });
 
 export const powOp = defineOp<Pair, Given>({
   name: 'pow',
-  node: 'PowBackward0',
+  node: 'PowBackward1',
   saves: { x: ['x', 'y'], y: ['x', 'y', 'out'] },
   forward: (inputs, params, into) => {
-    const { y } = inputs;
     const operands = operandsOf(inputs, params);
     const dtype = resultType(...operands);
-    if (y === null && params.b === 2) return mapOperands(math.square, [operands[0]], { dtype, into });
-    if (dtypes[dtype].category !== 'float' && y === null && Number(params.b) < 0) {
+    if (inputs.y !== null) return mapOperands(math.pow, operands, { dtype, into });
+    if (dtypes[dtype].category !== 'float' && Number(params.b) < 0) {
       throw new RuntimeError('Integers to negative integer powers are not allowed.');
     }
+    const short = powers.get(Number(params.b));
+    if (short) return mapOperands(short, [operands[0]], { dtype, into });
     return mapOperands(math.pow, operands, { dtype, into });
   },
   backward: (grad, { x, y, out }, { a, b }) => ({
     // d(x^y)/dx at y = 0 is 0, also where x is 0.
     x: () => {
-      if (y === null) {
-        const exponent = Number(b);
-        return exponent === 0 ? grad.mul(0) : grad.mul(x!.pow(exponent - 1).mul(exponent));
-      }
-      return grad.mul(y.mul(x!.pow(y.sub(1)))).maskedFill(y.eq(0), 0);
+      if (y !== null) return grad.mul(y.mul(x!.pow(y.sub(1)))).maskedFill(y.eq(0), 0);
+      const exponent = Number(b);
+      if (exponent === 0) return zerosLike(grad);
+      if (exponent === 2) return grad.mul(x!).mul(2);
+      return grad.mul(x!.pow(exponent - 1).mul(exponent));
     },
     // d(x^y)/dy at x = 0, y ≥ 0 is 0.
     y: () => {
-      const slope = x === null ? out.mul(Math.log(Number(a))) : out.mul(x.log());
-      const vanishes = x === null ? y!.ge(0).logicalAnd(Number(a) === 0) : x.eq(0).logicalAnd(y!.ge(0));
-      return grad.mul(slope.maskedFill(vanishes, 0));
+      const slope = out.mul(x === null ? Math.log(Number(a)) : x.log());
+      const base = x === null ? Number(a) === 0 : x.eq(0);
+      return grad.mul(slope.maskedFill(y!.ge(0).logicalAnd(base), 0));
     },
   }),
   samples: [
     { inputs: { x: { shape: [2, 3], low: 0.5, high: 2 }, y: [3] }, params: { a: 0, b: 0 } },
-    { inputs: { x: [2, 3], y: null }, params: { a: 0, b: 3 } },
     { inputs: { x: null, y: [2, 3] }, params: { a: 1.7, b: 0 } },
   ],
 });
+export const powOfNumberOp = defineOp({
+  ...powOp,
+  node: 'PowBackward0',
+  samples: [
+    { inputs: { x: [2, 3], y: null }, params: { a: 0, b: 3 } },
+    { inputs: { x: [2, 3], y: null }, params: { a: 0, b: 2 } },
+    { inputs: { x: { shape: [2, 3], low: 0.5, high: 2 }, y: null }, params: { a: 0, b: -1.5 } },
+  ],
+});
+
+/** Exponents for which there is something shorter. */
+const powers: ReadonlyMap<number, Expression> = new Map([
+  [1, math.identity],
+  [2, math.square],
+  [0.5, math.sqrt],
+  [-0.5, math.rsqrt],
+  [-1, math.reciprocal],
+]);
 
 export const maximumOp = defineOp<Pair, Given>({
   name: 'maximum',
   node: 'MaximumBackward0',
   saves: ['x', 'y'],
   forward: (inputs, params, into) => mapOperands(math.maximum, operandsOf(inputs, params), { into }),
-  // Where both are equal each gets half.
   backward: (grad, { x, y }) => ({
-    x: () => grad.mul(y!.lt(x!).to(grad.dtype).add(y!.eq(x!).to(grad.dtype).mul(0.5))),
-    y: () => grad.mul(x!.lt(y!).to(grad.dtype).add(x!.eq(y!).to(grad.dtype).mul(0.5))),
+    x: () => shared(grad, x!, y!).maskedFill(x!.lt(y!), 0),
+    y: () => shared(grad, x!, y!).maskedFill(x!.gt(y!), 0),
   }),
   samples: [pairSample],
 });
@@ -201,11 +253,14 @@ export const minimumOp = defineOp<Pair, Given>({
   saves: ['x', 'y'],
   forward: (inputs, params, into) => mapOperands(math.minimum, operandsOf(inputs, params), { into }),
   backward: (grad, { x, y }) => ({
-    x: () => grad.mul(x!.lt(y!).to(grad.dtype).add(x!.eq(y!).to(grad.dtype).mul(0.5))),
-    y: () => grad.mul(y!.lt(x!).to(grad.dtype).add(y!.eq(x!).to(grad.dtype).mul(0.5))),
+    x: () => shared(grad, x!, y!).maskedFill(x!.gt(y!), 0),
+    y: () => shared(grad, x!, y!).maskedFill(x!.lt(y!), 0),
   }),
   samples: [pairSample],
 });
+
+/** Where both are equal each gets half. */
+const shared = (grad: Tensor, x: Tensor, y: Tensor): Tensor => where(x.eq(y), grad.mul(0.5), grad);
 
 export interface AlphaOptions {
   /** Factor of the second operand. Default 1. */
@@ -222,8 +277,11 @@ export const sub = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): T
   const [inputs, given] = pair(x, y);
   return call(subOp, inputs, { ...given, alpha });
 };
-/** y − x */
-export const rsub = (x: Operand, y: Operand): Tensor => sub(y, x);
+/** alpha · x subtracted from y: y − alpha · x */
+export const rsub = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
+  const [inputs, given] = pair(y, x);
+  return call(inputs.x === null ? rsubOp : subOp, inputs, { ...given, alpha });
+};
 /** x · y */
 export const mul = (x: Operand, y: Operand): Tensor => call(mulOp, ...pair(x, y));
 
@@ -243,35 +301,42 @@ export const div = (x: Operand, y: Operand, { roundingMode = null }: DivOptions 
   checkDivisor(x, y);
   return call(divRoundedOp, inputs, { ...given, mode: roundingMode });
 };
+
+/** Integers cannot be divided by zero and stay integers. */
 const checkDivisor = (x: Operand, y: Operand): void => {
-  if (dtypes[resultType(x, y)].category !== 'float' && !(y instanceof Object) && Number(y) === 0) {
-    throw new RuntimeError('ZeroDivisionError');
-  }
+  if (dtypes[resultType(x, y)].category === 'float') return;
+  const zero = y instanceof Tensor ? y.eq(0).any().item() !== 0 : Number(y) === 0;
+  if (zero) throw new RuntimeError('ZeroDivisionError');
 };
 /** ⌊x / y⌋ */
 export const floorDivide = (x: Operand, y: Operand): Tensor => div(x, y, { roundingMode: 'floor' });
-/** x − ⌊x / y⌋ · y: the sign is the divisor's. */
+/** x − ⌊x / y⌋ · y: the sign is the divisor's. @throws RuntimeError `ZeroDivisionError` for integers by 0 */
 export const remainder = (x: Operand, y: Operand): Tensor => {
   checkDivisor(x, y);
-  return call(remainderOp, ...pair(x, y));
+  return call(y instanceof Tensor ? remainderOp : remainderByNumberOp, ...pair(x, y));
 };
-/** x − trunc(x / y) · y: the sign is the dividend's. */
+/** x − trunc(x / y) · y: the sign is the dividend's. @throws RuntimeError `ZeroDivisionError` for integers by 0 */
 export const fmod = (x: Operand, y: Operand): Tensor => {
   checkDivisor(x, y);
-  return call(fmodOp, ...pair(x, y));
+  return call(y instanceof Tensor ? fmodOp : fmodByNumberOp, ...pair(x, y));
 };
-/** x to the power y. */
-export const pow = (x: Operand, y: Operand): Tensor => call(powOp, ...pair(x, y));
+
+const powerOp = (exponent: Operand): typeof powOp => (exponent instanceof Tensor ? powOp : powOfNumberOp);
+/** x to the power y. @throws RuntimeError for an integer tensor and a negative integer */
+export const pow = (x: Operand, y: Operand): Tensor => call(powerOp(y), ...pair(x, y));
 /** x², as pow(x, 2). */
 export const square = (x: Tensor): Tensor => pow(x, 2);
 /** The larger of two, element by element; NaN if either is. */
 export const maximum = (x: Tensor, y: Tensor): Tensor => call(maximumOp, ...pair(x, y));
+/** The smaller of two, element by element; NaN if either is. */
 export const minimum = (x: Tensor, y: Tensor): Tensor => call(minimumOp, ...pair(x, y));
 
+/** x ← x + alpha · y */
 export const add_ = (x: Tensor, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
   return callInPlace(addOp, x, inputs, { ...given, alpha });
 };
+/** x ← x − alpha · y */
 export const sub_ = (x: Tensor, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
   return callInPlace(subOp, x, inputs, { ...given, alpha });
@@ -283,8 +348,14 @@ export const div_ = (x: Tensor, y: Operand, { roundingMode = null }: DivOptions 
   checkDivisor(x, y);
   return callInPlace(divRoundedOp, x, inputs, { ...given, mode: roundingMode });
 };
-export const pow_ = (x: Tensor, y: Operand): Tensor => callInPlace(powOp, x, ...pair(x, y));
+export const floorDivide_ = (x: Tensor, y: Operand): Tensor => div_(x, y, { roundingMode: 'floor' });
 export const remainder_ = (x: Tensor, y: Operand): Tensor => {
   checkDivisor(x, y);
-  return callInPlace(remainderOp, x, ...pair(x, y));
+  return callInPlace(y instanceof Tensor ? remainderOp : remainderByNumberOp, x, ...pair(x, y));
 };
+export const fmod_ = (x: Tensor, y: Operand): Tensor => {
+  checkDivisor(x, y);
+  return callInPlace(y instanceof Tensor ? fmodOp : fmodByNumberOp, x, ...pair(x, y));
+};
+export const pow_ = (x: Tensor, y: Operand): Tensor => callInPlace(powerOp(y), x, ...pair(x, y));
+export const square_ = (x: Tensor): Tensor => pow_(x, 2);

@@ -3,24 +3,15 @@ import { call, callInPlace, defineOp } from '../autograd/op.ts';
 import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { elementCount } from '../device/view.ts';
-import { allocate, allocateOrdered, channelsLastOrder } from '../tensor/create.ts';
+import { allocate, allocateOrdered, channelsLastOrder, copyOf, zerosLike } from '../tensor/create.ts';
 import { backendOf, checkDevice } from '../tensor/devices.ts';
+import { checkNoInternalOverlap, checkNoPartialOverlap, denseOrder, overlapOf } from '../tensor/layout.ts';
 import { promoteTypes } from '../tensor/promotion.ts';
+import { elementFrom } from '../tensor/scalar.ts';
 import { listed, type Sizes } from './views.ts';
 import { normalizeAxis, sameShape, Tensor, type MemoryFormat } from '../tensor/tensor.ts';
 
 type X = { readonly x: Tensor };
-
-/** Axes from the outermost in memory to the innermost; null when elements overlap or leave gaps. */
-const denseOrder = (x: Tensor): readonly number[] | null => {
-  const order = x.shape.map((_, k) => k).sort((a, b) => x.strides[b]! - x.strides[a]! || a - b);
-  let step = 1;
-  for (const axis of [...order].reverse()) {
-    if (x.shape[axis]! !== 1 && x.strides[axis] !== step) return null;
-    step *= x.shape[axis]!;
-  }
-  return order;
-};
 
 /** Memory for a copy of `x` in the format asked for: `preserve_format` keeps the order of axes in memory. */
 export const allocateLike = (x: Tensor, format: MemoryFormat, dtype: DType = x.dtype): Tensor => {
@@ -67,10 +58,12 @@ export const copyOp = defineOp<{ readonly target: Tensor; readonly source: Tenso
   node: 'CopyBackwards',
   saves: [],
   forward: ({ target, source }, _, into = target) => {
-    backendOf(into.device).copy(into, broadcastTo(source, into.shape));
+    const apart = overlapOf(source, into) === 'perhaps' ? copyOf(source) : source;
+    backendOf(into.device).copy(into, broadcastTo(apart, into.shape));
     return into;
   },
-  backward: (grad) => ({ target: () => null, source: () => grad }),
+  backward: (grad) => ({ target: () => zerosLike(grad), source: () => grad }),
+  samples: [],
 });
 
 /** A view for reading, outside the tape. */
@@ -157,24 +150,27 @@ export const toOptions = (first: DType | Tensor | ToOptions | (string & {}), sec
 
 /** Overwrites the target with the source: broadcast, converted to the target's dtype. */
 export const copy_ = (target: Tensor, source: Tensor): Tensor => {
+  checkNoInternalOverlap(target);
+  checkNoPartialOverlap(source, target);
   broadcastTo(source, target.shape);
   return callInPlace(copyOp, target, { target, source }, undefined);
 };
 
 export const fillOp = defineOp<X, { value: number | bigint }>({
   name: 'fill_',
-  node: 'FillBackward0',
+  node: 'FillBackward2',
   saves: [],
   forward: ({ x }, { value }, into = x) => {
     backendOf(into.device).fill(into, value);
     return into;
   },
-  backward: () => ({ x: () => null }),
+  backward: (grad) => ({ x: () => zerosLike(grad) }),
+  samples: [],
 });
 
 /** Every element becomes `value`. */
 export const fill_ = (x: Tensor, value: number | bigint | boolean): Tensor =>
-  callInPlace(fillOp, x, { x }, { value: typeof value === 'boolean' ? Number(value) : value });
+  callInPlace(fillOp, x, { x }, { value: elementFrom(value, x.dtype) });
 export const zero_ = (x: Tensor): Tensor => fill_(x, 0);
 
 /** Gradient helper: zeros of `shape` with this tensor put at the place that `part` cuts out of them. */

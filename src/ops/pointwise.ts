@@ -1,10 +1,12 @@
 /** What all elementwise ops share: operands broadcast, dtypes promoted, one expression mapped over the elements. */
 import type { Expression } from '../device/backend.ts';
 import type { View } from '../device/view.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { dtypes, type Category, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Value } from '../lang/index.ts';
+import { copyOf } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
+import { checkNoInternalOverlap, checkNoPartialOverlap, overlapOf } from '../tensor/layout.ts';
 import { canCast, getDefaultDtype, resultType } from '../tensor/promotion.ts';
 import { sameShape, Tensor } from '../tensor/tensor.ts';
 import { allocateLike } from './copies.ts';
@@ -32,18 +34,32 @@ export const mapOperands = (
   const tensors = operands.filter((x): x is Tensor => x instanceof Tensor);
   const device = tensors[0]!.device;
   checkDevices(tensors, device);
+  if (into) checkOverlap(into, tensors);
   let shape = tensors[0]!.shape;
   for (let k = 1; k < tensors.length; k++) shape = broadcastShapes(shape, tensors[k]!.shape);
   const out = into ?? allocateLike(modelFor(tensors, shape), 'preserve_format', dtype);
   if (into) checkInto(into, shape, dtype);
-  const views = tensors.map((x) => broadcastView(x, shape));
-  const numbers = operands.flatMap((x) =>
-    x instanceof Tensor ? [] : [typeof x === 'boolean' ? Number(x) : x],
-  );
+  const views = tensors.map((x) => broadcastView(into ? apart(x, into) : x, shape));
+  const numbers = operands.flatMap((x) => (x instanceof Tensor ? [] : [numberOf(x, compute)]));
   const chosen = tensors.length === operands.length ? expression : withNumbers(expression, operands);
   backendOf(device).map(chosen, compute, out, views, [...numbers, ...scalars]);
   return out;
 };
+
+/** A number as an operand of the dtype that is computed in: in bytes it wraps around. */
+const numberOf = (x: number | bigint | boolean, compute: DType): number | bigint => {
+  if (compute === 'uint8') return Number(BigInt.asUintN(8, BigInt(x)));
+  if (compute === 'int8') return Number(BigInt.asIntN(8, BigInt(x)));
+  return typeof x === 'boolean' ? Number(x) : x;
+};
+
+const checkOverlap = (into: Tensor, operands: readonly Tensor[]): void => {
+  checkNoInternalOverlap(into);
+  for (const x of operands) checkNoPartialOverlap(x, into);
+};
+
+/** What is read while `into` is written, in memory that does not change meanwhile. */
+const apart = (x: Tensor, into: Tensor): Tensor => (overlapOf(x, into) === 'perhaps' ? copyOf(x) : x);
 
 /** In place, the result must fit the target. */
 const checkInto = (into: Tensor, shape: readonly number[], dtype: DType): void => {
@@ -133,3 +149,10 @@ export const floatResult = (...operands: readonly Operand[]): DType => {
 
 /** An operand as an op's input: the tensor, or null for a number, which then travels in the parameters. */
 export const tensorOf = (x: Operand): Tensor | null => (x instanceof Tensor ? x : null);
+
+/** @throws RuntimeError with PyTorch's text when an operation does not take this kind of number */
+export const refuse = (kernel: string, dtype: DType, categories: readonly Category[]): void => {
+  if (categories.includes(dtypes[dtype].category)) {
+    throw new RuntimeError(`"${kernel}" not implemented for '${dtypes[dtype].scalarType}'`);
+  }
+};

@@ -1,0 +1,369 @@
+/** Functions of one tensor, element by element. Those without integer results turn integers into floats. */
+import { call, callInPlace, defineOp, type Op } from '../autograd/op.ts';
+import type { Expression } from '../device/backend.ts';
+import type { DType } from '../dtype.ts';
+import { RuntimeError } from '../errors.ts';
+import * as math from '../kernels/math/index.ts';
+import { full, zerosLike } from '../tensor/create.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { floatResult, mapOperands, refuse } from './pointwise.ts';
+
+type X = { readonly x: Tensor };
+interface Formula {
+  readonly name: string;
+  readonly node: string;
+  readonly expression: Expression;
+  /** The result's dtype, and the check that there is one. Default: floats keep theirs, others get the default dtype. */
+  readonly result?: (x: Tensor) => DType;
+  readonly saves: readonly ('x' | 'out')[];
+  readonly backward: (grad: Tensor, saved: { readonly x: Tensor; readonly out: Tensor }) => Tensor;
+  /** Where the gradient is tested. Default [−1, 1). */
+  readonly domain?: readonly [low: number, high: number];
+}
+export type UnaryOp = Op<X, undefined>;
+
+const unary = ({
+  name,
+  node,
+  expression,
+  result = floatResult,
+  saves,
+  backward,
+  domain: [low, high] = [-1, 1],
+}: Formula): UnaryOp =>
+  defineOp<X>({
+    name,
+    node,
+    saves,
+    forward: ({ x }, _, into) => mapOperands(expression, [x], { dtype: result(x), into }),
+    backward: (grad, saved) => ({ x: () => backward(grad, saved) }),
+    samples: [{ inputs: { x: { shape: [2, 3], low, high } }, params: undefined }],
+  });
+
+const applied =
+  (op: UnaryOp) =>
+  (x: Tensor): Tensor =>
+    call(op, { x }, undefined);
+const inPlace =
+  (op: UnaryOp) =>
+  (x: Tensor): Tensor =>
+    callInPlace(op, x, { x }, undefined);
+
+export const negOp = unary({
+  name: 'neg',
+  node: 'NegBackward0',
+  expression: math.neg,
+  result: (x) => {
+    if (x.dtype === 'bool') {
+      throw new RuntimeError(
+        'Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.',
+      );
+    }
+    return x.dtype;
+  },
+  saves: [],
+  backward: (grad) => grad.neg(),
+});
+/** −x */
+export const neg = applied(negOp);
+export const neg_ = inPlace(negOp);
+
+export const absOp = unary({
+  name: 'abs',
+  node: 'AbsBackward0',
+  expression: math.abs,
+  result: (x) => {
+    refuse('abs_cpu', x.dtype, ['bool']);
+    return x.dtype;
+  },
+  saves: ['x'],
+  backward: (grad, { x }) => grad.mul(x.sign()),
+});
+/** |x|; its gradient at 0 is 0. */
+export const abs = applied(absOp);
+export const abs_ = inPlace(absOp);
+
+export const signOp = unary({
+  name: 'sign',
+  node: 'SignBackward0',
+  expression: math.sign,
+  result: (x) => x.dtype,
+  saves: [],
+  backward: (grad) => zerosLike(grad),
+});
+/** −1, 0 or 1; of NaN 0. */
+export const sign = applied(signOp);
+export const sign_ = inPlace(signOp);
+
+export const expOp = unary({
+  name: 'exp',
+  node: 'ExpBackward0',
+  expression: math.exp,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.mul(out),
+});
+/** eˣ */
+export const exp = applied(expOp);
+export const exp_ = inPlace(expOp);
+
+export const expm1Op = unary({
+  name: 'expm1',
+  node: 'Expm1Backward0',
+  expression: math.expm1,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.mul(out.add(1)),
+});
+/** eˣ − 1, accurate near 0. */
+export const expm1 = applied(expm1Op);
+export const expm1_ = inPlace(expm1Op);
+
+export const logOp = unary({
+  name: 'log',
+  node: 'LogBackward0',
+  expression: math.log,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.div(x),
+  domain: [0.3, 2],
+});
+/** The natural logarithm; NaN below 0, −∞ at 0. */
+export const log = applied(logOp);
+export const log_ = inPlace(logOp);
+
+export const log1pOp = unary({
+  name: 'log1p',
+  node: 'Log1PBackward0',
+  expression: math.log1p,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.div(x.add(1)),
+  domain: [-0.7, 1],
+});
+/** log(1 + x), accurate near 0. */
+export const log1p = applied(log1pOp);
+export const log1p_ = inPlace(log1pOp);
+
+export const log2Op = unary({
+  name: 'log2',
+  node: 'Log2Backward0',
+  expression: math.log2,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.div(x.mul(Math.LN2)),
+  domain: [0.3, 2],
+});
+/** The logarithm to base 2. */
+export const log2 = applied(log2Op);
+export const log2_ = inPlace(log2Op);
+
+export const log10Op = unary({
+  name: 'log10',
+  node: 'Log10Backward0',
+  expression: math.log10,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.div(x.mul(Math.LN10)),
+  domain: [0.3, 2],
+});
+/** The logarithm to base 10. */
+export const log10 = applied(log10Op);
+export const log10_ = inPlace(log10Op);
+
+export const sqrtOp = unary({
+  name: 'sqrt',
+  node: 'SqrtBackward0',
+  expression: math.sqrt,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.div(out.mul(2)),
+  domain: [0.3, 2],
+});
+/** √x; NaN below 0. */
+export const sqrt = applied(sqrtOp);
+export const sqrt_ = inPlace(sqrtOp);
+
+export const rsqrtOp = unary({
+  name: 'rsqrt',
+  node: 'RsqrtBackward0',
+  expression: math.rsqrt,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.mul(out.pow(3)).mul(-0.5),
+  domain: [0.3, 2],
+});
+/** 1 / √x */
+export const rsqrt = applied(rsqrtOp);
+export const rsqrt_ = inPlace(rsqrtOp);
+
+export const reciprocalOp = unary({
+  name: 'reciprocal',
+  node: 'ReciprocalBackward0',
+  expression: math.reciprocal,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.neg().mul(out.mul(out)),
+  domain: [0.3, 2],
+});
+/** 1 / x */
+export const reciprocal = applied(reciprocalOp);
+export const reciprocal_ = inPlace(reciprocalOp);
+
+export const sinOp = unary({
+  name: 'sin',
+  node: 'SinBackward0',
+  expression: math.sin,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.mul(x.cos()),
+});
+/** The sine of x in radians. */
+export const sin = applied(sinOp);
+export const sin_ = inPlace(sinOp);
+
+export const cosOp = unary({
+  name: 'cos',
+  node: 'CosBackward0',
+  expression: math.cos,
+  saves: ['x'],
+  backward: (grad, { x }) => grad.mul(x.sin().neg()),
+});
+/** The cosine of x in radians. */
+export const cos = applied(cosOp);
+export const cos_ = inPlace(cosOp);
+
+export const tanOp = unary({
+  name: 'tan',
+  node: 'TanBackward0',
+  expression: math.tan,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.mul(out.square().add(1)),
+});
+/** The tangent of x in radians. */
+export const tan = applied(tanOp);
+export const tan_ = inPlace(tanOp);
+
+type Slope = { readonly grad: Tensor; readonly out: Tensor };
+
+/** grad · (1 − out²), in one pass. */
+export const tanhGradOp = defineOp<Slope>({
+  name: 'tanh_backward',
+  node: 'TanhBackwardBackward0',
+  saves: { grad: ['out'], out: ['grad', 'out'] },
+  forward: ({ grad, out }) => mapOperands(math.tanhGrad, [grad, out]),
+  backward: (cotangent, { grad, out }) => ({
+    grad: () => tanhGrad(cotangent, out),
+    out: () => cotangent.mul(grad).mul(out).mul(-2),
+  }),
+  samples: [{ inputs: { grad: [2, 3], out: [2, 3] }, params: undefined }],
+});
+const tanhGrad = (grad: Tensor, out: Tensor): Tensor => call(tanhGradOp, { grad, out }, undefined);
+
+export const tanhOp = unary({
+  name: 'tanh',
+  node: 'TanhBackward0',
+  expression: math.tanh,
+  saves: ['out'],
+  backward: (grad, { out }) => tanhGrad(grad, out),
+});
+/** The hyperbolic tangent. */
+export const tanh = applied(tanhOp);
+export const tanh_ = inPlace(tanhOp);
+
+/** grad · (1 − out) · out, in one pass. */
+export const sigmoidGradOp = defineOp<Slope>({
+  name: 'sigmoid_backward',
+  node: 'SigmoidBackwardBackward0',
+  saves: { grad: ['out'], out: ['grad', 'out'] },
+  forward: ({ grad, out }) => mapOperands(math.sigmoidGrad, [grad, out]),
+  backward: (cotangent, { grad, out }) => ({
+    grad: () => sigmoidGrad(cotangent, out),
+    out: () => cotangent.mul(grad).mul(out.mul(-2).add(1)),
+  }),
+  samples: [{ inputs: { grad: [2, 3], out: [2, 3] }, params: undefined }],
+});
+const sigmoidGrad = (grad: Tensor, out: Tensor): Tensor => call(sigmoidGradOp, { grad, out }, undefined);
+
+export const sigmoidOp = unary({
+  name: 'sigmoid',
+  node: 'SigmoidBackward0',
+  expression: math.sigmoid,
+  saves: ['out'],
+  backward: (grad, { out }) => sigmoidGrad(grad, out),
+});
+/** 1 / (1 + e⁻ˣ) */
+export const sigmoid = applied(sigmoidOp);
+export const sigmoid_ = inPlace(sigmoidOp);
+
+export const erfOp = unary({
+  name: 'erf',
+  node: 'ErfBackward0',
+  expression: math.erf,
+  saves: ['x'],
+  backward: (grad, { x }) =>
+    grad.mul(
+      x
+        .square()
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
+    ),
+});
+/** The error function, 2/√π · ∫₀ˣ e^(−t²) dt. */
+export const erf = applied(erfOp);
+export const erf_ = inPlace(erfOp);
+
+/** To integers, which stay as they are; bools are refused. The gradient is 0. */
+const rounding = (name: string, node: string, expression: Expression): UnaryOp =>
+  defineOp<X>({
+    name,
+    node,
+    saves: [],
+    forward: ({ x }, _, into) => {
+      refuse(`${name}_vml_cpu`, x.dtype, ['bool']);
+      return mapOperands(x.isFloatingPoint() ? expression : math.identity, [x], { dtype: x.dtype, into });
+    },
+    backward: (grad) => ({ x: () => zerosLike(grad) }),
+    samples: [{ inputs: { x: { shape: [2, 3], low: 0.1, high: 0.4 } }, params: undefined }],
+  });
+
+export const floorOp = rounding('floor', 'FloorBackward0', math.floor);
+/** The nearest integer not above x. */
+export const floor = applied(floorOp);
+export const floor_ = inPlace(floorOp);
+
+export const ceilOp = rounding('ceil', 'CeilBackward0', math.ceil);
+/** The nearest integer not below x. */
+export const ceil = applied(ceilOp);
+export const ceil_ = inPlace(ceilOp);
+
+export const roundOp = rounding('round', 'RoundBackward0', math.round);
+/** The nearest integer, of two the even one. */
+export const round = applied(roundOp);
+export const round_ = inPlace(roundOp);
+
+export const truncOp = rounding('trunc', 'TruncBackward0', math.trunc);
+/** The nearest integer toward 0. */
+export const trunc = applied(truncOp);
+export const trunc_ = inPlace(truncOp);
+
+export const fracOp = unary({
+  name: 'frac',
+  node: 'FracBackward0',
+  expression: math.frac,
+  result: (x) => {
+    refuse('frac_cpu', x.dtype, ['bool', 'integer']);
+    return x.dtype;
+  },
+  saves: [],
+  backward: (grad) => grad,
+  domain: [0.1, 0.4],
+});
+/** What `trunc` cuts off, with the sign of x. */
+export const frac = applied(fracOp);
+export const frac_ = inPlace(fracOp);
+
+/** A question about floats; for every integer the answer is the same. */
+const question =
+  (expression: Expression, ofIntegers: boolean) =>
+  (x: Tensor): Tensor =>
+    x.isFloatingPoint()
+      ? mapOperands(expression, [x], { dtype: 'bool', compute: x.dtype })
+      : full(x.shape, ofIntegers, { dtype: 'bool', device: x.device });
+
+export const isnan = question(math.isNaN, false);
+/** Whether x is ∞ or −∞. */
+export const isinf = question(math.isInfinite, false);
+/** Whether x is neither infinite nor NaN. */
+export const isfinite = question(math.isFinite, true);
