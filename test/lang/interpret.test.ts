@@ -105,6 +105,15 @@ describe('memory', () => {
       for (let lane = 0; lane < 4; lane++) out.set(4 + lane, v.lane(lane));
     });
     expect([...new Int32Array(out.buffer)]).toEqual([...bits, ...bits]);
+    const wide = BigInt64Array.of(0x7ff0000000000001n, -1n, 0x7fffffffffffffffn, -0x0007ffffffffffffn);
+    const wideOut = new Float64Array(4);
+    run(
+      { x: input('f64'), out: output('f64') },
+      [new Float64Array(wide.buffer), wideOut],
+      ({ x, out }, range) => eachLane(range, (i) => out.set(i, variable(x.at(i)))),
+      { end: 4 },
+    );
+    expect([...new BigInt64Array(wideOut.buffer)]).toEqual([...wide]);
   });
 
   it('widens on loads', () => {
