@@ -17,7 +17,7 @@ export const saveSafetensors = (
   tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array => {
-  const entries =
+  const entries: [string, Tensor][] =
     tensors instanceof Map ? [...(tensors as ReadonlyMap<string, Tensor>)] : Object.entries(tensors);
   const named = entries.map(([name, tensor]) => {
     const { dtype, shape } = tensor;

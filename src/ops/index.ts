@@ -49,7 +49,7 @@ export {
   prod,
   std,
   sum,
-  variance as var_,
+  variance as var,
   type ValuesAndIndices,
 } from './reductions.ts';
 export { logSoftmax, softmax } from './softmax.ts';
