@@ -1,0 +1,101 @@
+/**
+ * Offset tables: where the rows, the columns and the depth of a matrix lie in a tensor.
+ *
+ * A matrix product needs of its operands only that element [i, j] is at offset rows[i] + columns[j]. Convolutions,
+ * their gradients and products of transposed or strided tensors all have this form, so one product serves them all,
+ * and what would be an im2col matrix is never stored: two short tables describe it.
+ *
+ * @see Matthews 2018, "High-Performance Tensor Contraction without Transposition", arXiv:1607.00291: the
+ *      block-scatter matrix
+ */
+import { heap } from '../device/heap.ts';
+import type { Storage } from '../device/storage.ts';
+import { RuntimeError } from '../errors.ts';
+import type { Pointer, Value } from '../lang/index.ts';
+
+/** An axis of a tensor as an axis of a matrix goes over it: `size` positions, `step` elements apart. */
+export interface Walk {
+  readonly size: number;
+  /** May be negative: a kernel flipped. */
+  readonly step: number;
+}
+
+/**
+ * An axis of a matrix: walks over axes of a tensor, the last one fastest, from `start` on.
+ * `phases` says that the last axis is stored de-interleaved (see `conv/padded.ts`): position p of it lies at
+ * (p mod count) · pitch + ⌊p / count⌋.
+ */
+export interface Axis {
+  readonly walks: readonly Walk[];
+  readonly start?: number;
+  readonly phases?: { readonly count: number; readonly pitch: number };
+}
+
+export const axisSize = ({ walks }: Axis): number => walks.reduce((n, { size }) => n * size, 1);
+
+/** The offsets of an axis, with the last one repeated until their number is a multiple of `multiple`. */
+export const offsetsOf = ({ walks, start = 0, phases }: Axis, multiple: number): Int32Array => {
+  let offsets: readonly number[] | Float64Array = [start];
+  walks.forEach(({ size, step }, depth) => {
+    const next = new Float64Array(offsets.length * size);
+    let at = 0;
+    for (const offset of offsets) {
+      for (let i = 0; i < size; i++) {
+        const position = i * step;
+        next[at++] =
+          phases === undefined || depth < walks.length - 1
+            ? offset + position
+            : offset + (position % phases.count) * phases.pitch + Math.floor(position / phases.count);
+      }
+    }
+    offsets = next;
+  });
+  const table = new Int32Array(Math.ceil(offsets.length / multiple) * multiple);
+  for (let i = 0; i < table.length; i++) {
+    const offset = offsets[Math.min(i, offsets.length - 1)]!;
+    if (!(offset >= 0 && offset < 2 ** 31)) {
+      throw new RuntimeError(`a tensor of more than 2147483647 elements is too large for a matrix product`);
+    }
+    table[i] = offset;
+  }
+  return table;
+};
+
+/** Tables are kept, for layers come again in every step: at most this many bytes. */
+const KEPT_BYTES = 8 * 2 ** 20;
+const kept = new Map<string, Storage>();
+let keptBytes = 0;
+
+/** A table in memory, made when it is not there yet. Whoever holds it keeps it alive. */
+export const offsetTable = (axis: Axis, multiple = 1): Storage => {
+  const { walks, start = 0, phases } = axis;
+  const key = `${walks.map(({ size, step }) => `${String(size)}*${String(step)}`).join()}+${String(start)}:${
+    phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
+  }/${String(multiple)}`;
+  let table = kept.get(key);
+  if (table !== undefined) {
+    // A Map remembers the order of insertion: the first is the one that was not used for longest.
+    kept.delete(key);
+    kept.set(key, table);
+    return table;
+  }
+  const offsets = offsetsOf(axis, multiple);
+  table = heap.allocate(offsets.byteLength);
+  heap.bytes(table).set(new Uint8Array(offsets.buffer));
+  keptBytes += offsets.byteLength;
+  for (const [oldKey, old] of kept) {
+    if (keptBytes <= KEPT_BYTES) break;
+    kept.delete(oldKey);
+    keptBytes -= old.byteLength;
+  }
+  kept.set(key, table);
+  return table;
+};
+
+/** Whether `width` entries of a table follow one another, so that a vector can take what they point at. */
+export const consecutive = (table: Pointer, width: number): Value => {
+  const first = table.scalar();
+  let differences = first.sub(first);
+  for (let j = 1; j < width; j++) differences = differences.or(table.scalar(j).sub(first).xor(j));
+  return differences.eq(0);
+};

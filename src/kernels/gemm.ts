@@ -1,0 +1,197 @@
+/**
+ * Matrix products of anything that offset tables can describe: blocked as in BLIS, packed into panels, multiplied by
+ * one micro-kernel.
+ */
+import { launch, type Region } from '../device/launch.ts';
+import { workspace } from '../device/memory.ts';
+import type { Storage } from '../device/storage.ts';
+import { currentTarget } from '../device/target.ts';
+import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
+import { axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
+import { addend, multiplyKernel } from './gemm-multiply.ts';
+import { packKernel } from './gemm-pack.ts';
+import { blocksOf, tileOf } from './gemm-tile.ts';
+
+/** A tensor seen as a matrix: element [i, j] is at offset + rows[i] + columns[j], in elements. */
+export interface Matrix {
+  readonly storage: Storage;
+  readonly type: StorageType;
+  readonly rows: Axis;
+  readonly columns: Axis;
+}
+
+/** out[m, n] = a[m, k] · b[k, n] (+ a bias for each row, or for each column). */
+export interface Product {
+  readonly a: Matrix;
+  readonly b: Matrix;
+  readonly out: Matrix;
+  readonly bias?: {
+    readonly storage: Storage;
+    readonly step: number;
+    readonly along: 'rows' | 'columns';
+  } | null;
+  /** Adds to what `out` holds. Not together with a bias. */
+  readonly accumulate?: boolean;
+}
+
+/** Where each matrix and the bias begin, in elements: what differs between the products of a batch. */
+export interface Offsets {
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  readonly bias?: number;
+}
+
+/** Larger left sides are packed block by block, again for every block of columns. */
+const PACKED_WHOLE_BYTES = 32 * 2 ** 20;
+
+const definitions = new Map<string, unknown>();
+const once = <T>(key: string, make: () => T): T => {
+  let definition = definitions.get(key) as T | undefined;
+  if (definition === undefined) definitions.set(key, (definition = make()));
+  return definition;
+};
+const packing = (storage: StorageType, width: number): ReturnType<typeof packKernel> =>
+  once(`pack ${storage} ${String(width)}`, () => packKernel(storage, width));
+const multiplying = (storage: StorageType): ReturnType<typeof multiplyKernel> =>
+  once(`multiply ${storage}`, () => multiplyKernel(storage));
+
+/** Prepares products of one form. The result may be called for as many places as there are. */
+export const product = (wanted: Product): ((at: Offsets) => void) => {
+  if (neighbours(wanted.out.rows) && !neighbours(wanted.out.columns)) return transposed(wanted);
+  const { a, b, out, bias = null, accumulate = false } = wanted;
+  const element = loadedElement[out.type];
+  const bytes = storageBytes[element];
+  const { machine } = currentTarget();
+  const tile = tileOf(machine, element);
+  const m = axisSize(out.rows);
+  const n = axisSize(out.columns);
+  const k = axisSize(a.columns);
+  if (m === 0 || n === 0) return () => undefined;
+
+  const blocks = blocksOf(machine, element, m, n, k);
+  // Sums of several blocks meet in `out`: a narrow type would round them each time.
+  const depth = out.type === element ? blocks.depth : Math.max(k, 1);
+  const panels = { a: Math.ceil(m / tile.rows), b: Math.ceil(blocks.columns / tile.columns) };
+  const wholeA = panels.a * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
+  const spaceA = wholeA ? panels.a * tile.rows * k : blocks.rows * depth;
+  const spaceB = panels.b * tile.columns * (depth + tile.rows);
+
+  const packA = packing(a.type, tile.rows);
+  const packB = packing(b.type, tile.columns);
+  const multiply = multiplying(out.type);
+  const tables = {
+    aRows: offsetTable(a.rows, tile.rows),
+    aDepth: offsetTable(a.columns),
+    bDepth: offsetTable(b.rows),
+    bColumns: offsetTable(b.columns, tile.columns),
+    outRows: offsetTable(out.rows),
+    outColumns: offsetTable(out.columns, tile.columns),
+  };
+  let packedAt = -1;
+
+  return (at) => {
+    const packedA = workspace(`gemm.a.${element}`, spaceA * bytes);
+    const packedB = workspace(`gemm.b.${element}`, spaceB * bytes);
+    const packLeft = (m0: number, height: number, k0: number, deep: number, to: number): void => {
+      pack(packA, a, at.a, tables.aDepth, k0, tables.aRows, m0, Math.ceil(height / tile.rows), deep, {
+        out: { storage: packedA, byteOffset: to * bytes },
+        panelSize: tile.rows * deep,
+      });
+    };
+    for (let n0 = 0; n0 < n; n0 += blocks.columns) {
+      const width = Math.min(blocks.columns, n - n0);
+      const panelsB = Math.ceil(width / tile.columns);
+      for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
+        const deep = Math.min(depth, k - k0);
+        pack(packB, b, at.b, tables.bDepth, k0, tables.bColumns, n0, panelsB, deep, {
+          out: packedB,
+          panelSize: tile.columns * (deep + tile.rows),
+        });
+        const placeA = wholeA ? panels.a * tile.rows * k0 : 0;
+        if (wholeA && n0 === 0 && packedAt !== at.a) packLeft(0, m, k0, deep, placeA);
+        for (let m0 = 0; m0 < m; m0 += blocks.rows) {
+          const height = Math.min(blocks.rows, m - m0);
+          if (!wholeA) packLeft(m0, height, k0, deep, 0);
+          const adding =
+            k0 > 0 || accumulate
+              ? 'out'
+              : bias === null
+                ? 'nothing'
+                : (`${bias.along === 'rows' ? 'row' : 'column'}Bias` as const);
+          const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : n0);
+          launch(
+            multiply,
+            {
+              a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
+              b: packedB,
+              out: region(out.storage, at.out, out.type),
+              rowOffsets: region(tables.outRows, m0, 'i32'),
+              columnOffsets: region(tables.outColumns, n0, 'i32'),
+              bias: bias === null ? out.storage : region(bias.storage, first, out.type),
+              biasStep: bias === null ? 0 : bias.step,
+              m: height,
+              n: width,
+              k: deep,
+              adding: addend[adding],
+            },
+            0,
+            panelsB,
+          );
+        }
+      }
+    }
+    packedAt = at.a;
+  };
+};
+
+const region = (storage: Storage, offset: number, type: StorageType): Region => ({
+  storage,
+  byteOffset: offset * storageBytes[type],
+});
+
+const pack = (
+  definition: ReturnType<typeof packKernel>,
+  source: Matrix,
+  offset: number,
+  depth: Storage,
+  k0: number,
+  across: Storage,
+  i0: number,
+  panels: number,
+  k: number,
+  to: { readonly out: Region | Storage; readonly panelSize: number },
+): void => {
+  if (k === 0) return;
+  launch(
+    definition,
+    {
+      source: region(source.storage, offset, source.type),
+      depth: region(depth, k0, 'i32'),
+      across: region(across, i0, 'i32'),
+      k,
+      ...to,
+    },
+    0,
+    panels,
+  );
+};
+
+/** Whether positions that follow one another on the axis follow one another in memory. */
+const neighbours = ({ walks, phases }: Axis): boolean =>
+  walks.findLast(({ size }) => size > 1)?.step === 1 && phases === undefined;
+
+/** The same product as outᵀ = bᵀ · aᵀ: vectors are stored along columns. */
+const transposed = ({ a, b, out, bias, ...rest }: Product): ((at: Offsets) => void) => {
+  const flip = (matrix: Matrix): Matrix => ({ ...matrix, rows: matrix.columns, columns: matrix.rows });
+  const run = product({
+    ...rest,
+    a: flip(b),
+    b: flip(a),
+    out: flip(out),
+    bias: bias ? { ...bias, along: bias.along === 'rows' ? 'columns' : 'rows' } : null,
+  });
+  return (at) => {
+    run({ ...at, a: at.b, b: at.a });
+  };
+};
