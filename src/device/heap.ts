@@ -81,6 +81,8 @@ export class Heap implements SlotOwner {
       );
     }
     const size = Allocator.rounded(bytes);
+    // What can never fit should not drive the others out first.
+    if (size > MAX_PAGES * PAGE - RESERVED) throw this.outOfMemory(size);
     const slot: Slot = { address: 0, size, outside: null, disposed: false, pins: 0, lastUse: 0 };
     slot.address = this.place(size);
     const storage = new Storage(bytes, slot, this);
@@ -188,9 +190,14 @@ export class Heap implements SlotOwner {
       this.allocator.extend(before, pages * PAGE);
       return this.allocator.allocate(size);
     }
-    throw new RuntimeError(
-      `out of memory: ${String(size)} bytes were asked for, ${String(this.residentBytes)} of ${String(before)} are in use by ` +
-        `${String(this.residents.size)} tensors. Smaller batches need less; flow.scope(() => ...) gives memory back at its end.`,
+    throw this.outOfMemory(size);
+  }
+
+  private outOfMemory(size: number): RuntimeError {
+    return new RuntimeError(
+      `out of memory: ${String(size)} bytes were asked for, ${String(this.residentBytes)} of ` +
+        `${String(this.memory.buffer.byteLength)} are in use by ${String(this.residents.size)} tensors. Smaller batches ` +
+        'need less; flow.scope(() => ...) gives memory back at its end.',
     );
   }
 

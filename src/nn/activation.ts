@@ -107,7 +107,7 @@ export class Softplus extends Module {
     super();
   }
   override forward(input: Tensor): Tensor {
-    return activations.softplus(input, this.beta, this.threshold);
+    return activations.softplus(input, { beta: this.beta, threshold: this.threshold });
   }
   override extraRepr(): string {
     return `beta=${String(this.beta)}, threshold=${String(this.threshold)}`;

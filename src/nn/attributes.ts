@@ -3,11 +3,9 @@
  * name like any attribute, in the order of registration also when the name looks like a number.
  */
 import { Tensor } from '../tensor/tensor.ts';
-import type { AnyModule } from './module.ts';
 import { typeName } from './names.ts';
 import { Parameter } from './parameter.ts';
-
-type Registries = Pick<AnyModule, '_parameters' | '_buffers' | '_modules' | '_nonPersistentBuffers'>;
+import type { RegisteredModule, Registries } from './registries.ts';
 
 /** The class of modules, told by module.ts so that this file need not import it. */
 let moduleClass: new () => object;
@@ -41,7 +39,7 @@ const keep = (target: Registries, key: string, value: unknown): boolean => {
   }
   if (value instanceof moduleClass) {
     forget(target, key, [target._parameters, target._buffers]);
-    target._modules.set(key, value as AnyModule);
+    target._modules.set(key, value as RegisteredModule);
     return true;
   }
   if (target._modules.has(key)) {
@@ -77,8 +75,8 @@ type Target = Registries & (() => void);
 /** The traps of a module's proxy. Calls run the module; everything else is about attributes. */
 const attributeHandler: ProxyHandler<() => void> = {
   apply(target, _, args: unknown[]) {
-    const module = target as unknown as AnyModule;
-    return Reflect.apply(module.call as (...args: unknown[]) => unknown, proxies.get(target) ?? module, args);
+    const module = proxies.get(target) as { call(...args: unknown[]): unknown };
+    return module.call(...args);
   },
   get(target, key, receiver) {
     if (key in target || !registered(target as Target, key))

@@ -1,8 +1,8 @@
 /** Modules as PyTorch prints them. */
-import type { AnyModule } from './module.ts';
+import type { RegisteredModule } from './registries.ts';
 
 /** The module with its children, each on lines of its own. */
-export const moduleText = (module: AnyModule): string => {
+export const moduleText = (module: RegisteredModule): string => {
   const extra = module.extraRepr();
   const extraLines = extra === '' ? [] : extra.split('\n');
   const childLines = [...module._modules].map(([name, child]) => {

@@ -2,7 +2,7 @@
 import { noGrad } from '../autograd/mode.ts';
 import { RuntimeError } from '../errors.ts';
 import { sameShape, showSize, Tensor } from '../tensor/tensor.ts';
-import type { AnyModule } from './module.ts';
+import type { RegisteredModule } from './registries.ts';
 import { typeName } from './names.ts';
 
 /** Tensors by name in the order of registration, with the version of each module that saved something. */
@@ -18,7 +18,7 @@ export type StateDictLike = ReadonlyMap<string, Tensor> | Readonly<Record<string
 const VERSION = 1;
 
 export const saveInto = (
-  module: AnyModule,
+  module: RegisteredModule,
   destination: StateDict,
   prefix: string,
   keepVars: boolean,
@@ -34,7 +34,7 @@ export const saveInto = (
 };
 
 /** Parameters, then persistent buffers, without empty names. */
-const localState = (module: AnyModule): [string, Tensor][] => {
+const localState = (module: RegisteredModule): [string, Tensor][] => {
   const buffers = [...module._buffers].filter(([name]) => !module._nonPersistentBuffers.has(name));
   return [...module._parameters, ...buffers].filter((entry): entry is [string, Tensor] => entry[1] !== null);
 };
@@ -57,7 +57,11 @@ export class IncompatibleKeys {
   }
 }
 
-export const loadInto = (module: AnyModule, stateDict: StateDictLike, strict: boolean): IncompatibleKeys => {
+export const loadInto = (
+  module: RegisteredModule,
+  stateDict: StateDictLike,
+  strict: boolean,
+): IncompatibleKeys => {
   const given: unknown = stateDict;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new TypeError(`Expected state_dict to be dict-like, got <class '${typeName(given)}'>.`);
@@ -67,7 +71,7 @@ export const loadInto = (module: AnyModule, stateDict: StateDictLike, strict: bo
   const unexpected: string[] = [];
   const errors: string[] = [];
 
-  const load = (part: AnyModule, prefix: string): void => {
+  const load = (part: RegisteredModule, prefix: string): void => {
     const local = new Map(localState(part));
     for (const [name, target] of local) {
       const key = prefix + name;

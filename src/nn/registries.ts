@@ -1,0 +1,18 @@
+/** What the rules about attributes, texts and state dictionaries know of a module. */
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Parameter } from './parameter.ts';
+
+export interface Registries {
+  /** Maps keep the order of registration, also for names that look like numbers. */
+  readonly _parameters: Map<string, Parameter | null>;
+  readonly _buffers: Map<string, Tensor | null>;
+  readonly _modules: Map<string, RegisteredModule | null>;
+  /** Buffers that state dictionaries leave out. */
+  readonly _nonPersistentBuffers: Set<string>;
+}
+
+/** A module, as far as it is registered and shown. */
+export interface RegisteredModule extends Registries {
+  _getName(): string;
+  extraRepr(): string;
+}

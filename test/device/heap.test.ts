@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { Allocator } from '../../src/device/allocator.ts';
+import { Heap } from '../../src/device/heap.ts';
+import { collectNow } from '../../src/device/reclaim.ts';
+import type { Storage } from '../../src/device/storage.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+/** Numbers from a seed, the same at every run. */
+const numbers = (seed: number): (() => number) => {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+};
+
+describe('The allocator', () => {
+  it('hands out lines that do not overlap, and joins everything again when all is freed', () => {
+    const random = numbers(1);
+    const total = 64 * 4096;
+    const allocator = new Allocator();
+    allocator.extend(64, total);
+    /** The plain model: every line knows its owner. */
+    const owner = new Map<number, number>();
+    const blocks: { start: number; size: number; id: number }[] = [];
+    for (let id = 1; id <= 20000; id++) {
+      if (random() < 0.55 && blocks.length < 400) {
+        const size = Allocator.rounded(Math.floor(random() ** 4 * 20000));
+        const start = allocator.allocate(size);
+        if (start < 0) continue;
+        expect(start % 64).toBe(0);
+        for (let line = start; line < start + size; line += 64) {
+          expect(owner.has(line)).toBe(false);
+          owner.set(line, id);
+        }
+        expect(start).toBeGreaterThanOrEqual(64);
+        expect(start + size).toBeLessThanOrEqual(64 + total);
+        blocks.push({ start, size, id });
+      } else if (blocks.length > 0) {
+        const [block] = blocks.splice(Math.floor(random() * blocks.length), 1);
+        for (let line = block!.start; line < block!.start + block!.size; line += 64) owner.delete(line);
+        allocator.free(block!.start, block!.size);
+      }
+      expect(allocator.freeBytes).toBe(total - 64 * owner.size);
+    }
+    for (const { start, size } of blocks) allocator.free(start, size);
+    expect(allocator.largestFree()).toBe(total);
+  });
+
+  it('finds a block whenever one is large enough', () => {
+    for (let lines = 1; lines < 300; lines++) {
+      const allocator = new Allocator();
+      allocator.extend(64, 64 * lines);
+      expect(allocator.allocate(64 * lines)).toBe(64);
+      expect(allocator.allocate(64)).toBe(-1);
+    }
+  });
+});
+
+describe.each([
+  ['finding dead storages', collectNow],
+  ['as in a page, without', null],
+] as const)('The heap, %s', (_, collect) => {
+  const heapOf = (limit: number): Heap => new Heap({ limit, collect });
+  const fill = (heap: Heap, storage: Storage, value: number): void => void heap.bytes(storage).fill(value);
+  const holds = (heap: Heap, storage: Storage, value: number): boolean =>
+    heap.bytes(storage).every((byte) => byte === value);
+
+  it('keeps what living storages hold while others come and go under its limit', () => {
+    const heap = heapOf(8 * MEBIBYTE);
+    const living = Array.from({ length: 12 }, (_, k) => heap.allocate(MEBIBYTE + 100 * k));
+    living.forEach((storage, k) => {
+      fill(heap, storage, k + 1);
+    });
+    for (let k = 0; k < 200; k++) fill(heap, heap.allocate(500_000 + 997 * k), 255);
+    living.forEach((storage, k) => {
+      expect(holds(heap, storage, k + 1)).toBe(true);
+    });
+    expect(heap.stats().evictions).toBeGreaterThan(0);
+    expect(heap.stats().heapBytes).toBeLessThanOrEqual(16 * MEBIBYTE);
+  });
+
+  it('stays bounded in a synchronous loop that forgets its storages', () => {
+    const heap = heapOf(64 * MEBIBYTE);
+    const passes = collect === null ? 2000 : 20000;
+    let last = heap.allocate(4);
+    for (let k = 0; k < passes; k++) {
+      const next = heap.allocate(3_200_000);
+      heap.bytes(next)[0] = heap.bytes(last)[0]! + 1;
+      last = next;
+    }
+    expect(heap.bytes(last)[0]).toBe(passes % 256);
+    expect(heap.stats().heapBytes).toBeLessThanOrEqual(64 * MEBIBYTE);
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(1200 * MEBIBYTE);
+  });
+
+  it('frees a disposed storage at once, and refuses to use it', () => {
+    const heap = heapOf(MEBIBYTE);
+    const before = heap.stats().residentBytes;
+    const storage = heap.allocate(1000);
+    storage.dispose();
+    storage.dispose();
+    expect(heap.stats().residentBytes).toBe(before);
+    expect(() => heap.bytes(storage)).toThrow(
+      /memory was given back: dispose\(\) was called, or the flow.scope/,
+    );
+  });
+
+  it('grows beyond its limit rather than fail when everything is in use', () => {
+    const heap = heapOf(2 * MEBIBYTE);
+    const large = heap.allocate(20 * MEBIBYTE);
+    fill(heap, large, 7);
+    expect(holds(heap, large, 7)).toBe(true);
+  });
+
+  it('does not move what is pinned', () => {
+    const heap = heapOf(4 * MEBIBYTE);
+    const pinned = heap.allocate(MEBIBYTE);
+    const address = heap.resident(pinned);
+    pinned.slot.pins = 1;
+    const others = Array.from({ length: 20 }, () => heap.allocate(MEBIBYTE));
+    expect(heap.stats().evictions).toBeGreaterThan(0);
+    expect(others.length).toBe(20);
+    expect(pinned.slot.address).toBe(address);
+  });
+
+  it.each([[-1], [1.5], [NaN]])('refuses a size of %s bytes', (bytes) => {
+    expect(() => heapOf(MEBIBYTE).allocate(bytes)).toThrow(
+      `cannot allocate ${String(bytes)} bytes: the size must be a non-negative integer`,
+    );
+  });
+
+  it('says what is in use when there is no room', () => {
+    const heap = heapOf(MEBIBYTE);
+    const kept = heap.allocate(6400);
+    expect(() => heap.allocate(2 ** 33)).toThrow(
+      /^out of memory: 8589934592 bytes were asked for, 6400 of 1048576 are in use by 1 tensors/,
+    );
+    expect(kept.disposed).toBe(false);
+  });
+
+  it('gives storages of no bytes, too', () => {
+    const heap = heapOf(MEBIBYTE);
+    expect(heap.bytes(heap.allocate(0)).length).toBe(0);
+  });
+});
+
+it('Finalizers give memory back between tasks', async () => {
+  const heap = new Heap({ limit: 512 * MEBIBYTE, collect: null });
+  for (let k = 0; k < 50; k++) heap.allocate(100_000);
+  expect(heap.stats().storages).toBe(50);
+  for (let turn = 0; turn < 50 && heap.stats().storages > 0; turn++) {
+    collectNow?.();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(heap.stats().storages).toBe(0);
+});
