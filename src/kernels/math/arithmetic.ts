@@ -8,6 +8,9 @@ export const mul = (x: Value, y: Value): Value => x.mul(y);
 export const div = (x: Value, y: Value): Value => x.div(y);
 /** x + alpha · y, rounded twice as in PyTorch. */
 export const addScaled = (x: Value, y: Value, alpha: Value): Value => x.add(y.mul(alpha));
+/** x · a + b, rounded once where the machine can. */
+export const mulAdd = (x: Value, a: Value, b: Value): Value =>
+  isFloat(x.type.element) ? x.fma(a, b) : x.mul(a).add(b);
 /** x + value · (a · b) */
 export const addcmul = (x: Value, a: Value, b: Value, value: Value): Value => x.add(a.mul(b).mul(value));
 /** x + value · (a / b) */

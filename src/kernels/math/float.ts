@@ -1,5 +1,5 @@
 /** Floats as bits: what the elementary functions take apart and put together. */
-import type { Operand, Type, Value } from '../../lang/index.ts';
+import type { Value } from '../../lang/index.ts';
 
 /** A constant of the value's type. */
 export const like = (x: Value, constant: number | bigint): Value => x.builder.constant(constant, x.type);
@@ -45,7 +45,8 @@ export const formatOf = (x: Value): Format => {
 };
 
 /** One of two, by the float's width. */
-export const perFormat = <T>(x: Value, f32: T, f64: T): T => (formatOf(x).element === 'f32' ? f32 : f64);
+export const perFormat = <T, U>(x: Value, f32: T, f64: U): T | U =>
+  formatOf(x).element === 'f32' ? f32 : f64;
 
 /** A float's bits as an integer. */
 export const bitsOf = (x: Value): Value => x.bits(formatOf(x).integer);
@@ -108,12 +109,6 @@ export const upperHalf = (x: Value): Value => {
   return bits.and(like(bits, integer === 'i32' ? -0x1000 : -0x8000000n)).bits(element);
 };
 
-/** A constant in each lane of a type. */
-export const constantLike = (x: Value, type: Type, value: number): Value => x.builder.constant(value, type);
-
 export const isNaN = (x: Value): Value => x.ne(x);
 export const isInfinite = (x: Value): Value => x.abs().eq(Infinity);
 export const isFinite = (x: Value): Value => x.abs().lt(Infinity);
-
-/** The scalar or number spread over as many lanes as `x` has. */
-export const spread = (value: Operand, x: Value): Value => x.builder.coerce(value, x.type);
