@@ -53,18 +53,18 @@ const reduce = (x: Value): Reduced => {
   return { r, lost: rough.sub(r).sub(rest), n: integer };
 };
 
-/** e^(r + lost) − 1 for |r| ≤ ln 2 / 2. */
-const expm1Reduced = (r: Value, lost: Value): Value =>
-  r.add(
-    r
-      .mul(r)
-      .mul(polynomial(r, perFormat(r, q32, q64)))
-      .add(lost),
-  );
+/** e^(r + small) − 1 − r for |r| ≤ ln 2 / 2. */
+const tailOf = (r: Value, small: Value): Value => {
+  const square = r.mul(r);
+  return square.mul(polynomial(r, perFormat(r, q32, q64))).add(small);
+};
 
 /** e^(r + lost) · 2ⁿ */
-export const expReduced = ({ r, lost, n }: Reduced): Value =>
-  scaleByPowerOfTwo(expm1Reduced(r, lost).add(1), n);
+export const expReduced = ({ r, lost, n }: Reduced): Value => {
+  const sum = r.add(1);
+  const lostInSum = r.sub(sum.sub(1));
+  return scaleByPowerOfTwo(sum.add(tailOf(r, lost.add(lostInSum))), n);
+};
 
 /** eˣ; at most 1 ulp. */
 export const exp = (x: Value): Value => {
@@ -98,15 +98,11 @@ export const expm1 = (x: Value): Value => {
   const { element, fraction } = formatOf(x);
   const { r, lost, n } = reduce(x.max(-fraction).min(perFormat(x, limits32, limits64)[1]));
   const half = powerOfTwo(n.sub(1), element);
-  const result = half
-    .mul(r.add(tailOf(r, lost)))
-    .add(half.sub(0.5))
-    .mul(2);
+  const reduced = r.add(tailOf(r, lost));
+  const halfResult = half.mul(reduced).add(half.sub(0.5));
   // Of tiny numbers the halves would lose bits, and of −0 the sign.
-  return x
-    .abs()
-    .lt(2 ** -(fraction + 2))
-    .select(x, result);
+  const tiny = x.abs().lt(2 ** -(fraction + 2));
+  return tiny.select(x, halfResult.mul(2));
 };
 
 /** (eˣ − e⁻ˣ) / 2 */
