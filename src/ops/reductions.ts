@@ -7,6 +7,7 @@ import { IndexError, RuntimeError } from '../errors.ts';
 import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { normalizeAxis, sameShape, type Tensor } from '../tensor/tensor.ts';
+import { stack } from './copies.ts';
 
 type X = { readonly x: Tensor };
 
@@ -117,13 +118,11 @@ const productOfOthers = (rows: Tensor): Tensor => {
     after[k] = product;
     product = product.mul(columns[k]!);
   }
-  return stackColumns(before.map((left, k) => left.mul(after[k]!)));
+  return stack(
+    before.map((left, k) => left.mul(after[k]!)),
+    1,
+  );
 };
-const stackColumns = (columns: readonly Tensor[]): Tensor => {
-  const [first, ...rest] = columns.map((column) => column.unsqueeze(1));
-  return rest.reduce((joined, column) => joined.joinedWith(column, 1), first!);
-};
-
 /** max or min over axes, gradients shared evenly among equals. */
 const extremeOp = (name: 'amax' | 'amin', node: string) =>
   defineOp<X, Reduce>({
