@@ -151,6 +151,12 @@ export const tanh = (x: Value): Value => {
 
 /** 1 / (1 + e⁻ˣ), from e^−|x|, which never overflows; at most 2 ulp. */
 export const sigmoid = (x: Value): Value => {
+  const negative = x.lt(0);
   const e = exp(x.abs().neg());
-  return x.lt(0).select(e, 1).div(e.add(1));
+  const sum = e.add(1);
+  const result = negative.select(e, 1).div(sum);
+  // What the sum lost, times 1 / sum, which is the result or, of negative x, one minus that.
+  const lost = e.sub(sum.sub(1));
+  const inverse = negative.select(like(x, 1).sub(result), result);
+  return result.sub(result.mul(lost.mul(inverse)));
 };

@@ -3,7 +3,7 @@
  * for a difference of angles (Cephes, atan.c), the arcsine's below ½ by that for half the angle.
  */
 import type { Value } from '../../lang/index.ts';
-import { copySign, isNaN, like, perFormat, polynomial, signBit } from './float.ts';
+import { copySign, formatOf, isNaN, like, perFormat, polynomial, signBit } from './float.ts';
 
 /** A(z) with artan x = x + x · z · A(z), z = x², |x| ≤ tan(π/8); relative error 2^−25.6 and 2^−59. By scripts/minimax.py. */
 const A32 = [-0.33332952857017517, 0.19977816939353943, -0.138785257935524, 0.08055628091096878];
@@ -64,10 +64,12 @@ export const atan2 = (y: Value, x: Value): Value => {
   // Two infinities are as far from both axes; two zeros lie on the horizontal one.
   const height = bothInfinite.select(like(y, 1), y.abs());
   const width = bothInfinite.or(bothZero).select(like(x, 1), x.abs());
-  // Halved where their sum might overflow, and where one is infinite the other does not matter.
-  const oneInfinite = height.max(width).eq(Infinity);
-  const h = oneInfinite.select(height.eq(Infinity).select(like(y, 1), 0), height.mul(0.5));
-  const w = oneInfinite.select(width.eq(Infinity).select(like(x, 1), 0), width.mul(0.5));
+  const larger = height.max(width);
+  // Of one infinity only the direction counts; halves of very large ones can be added without overflow.
+  const infinite = larger.eq(Infinity);
+  const scale = larger.gt(formatOf(x).largest / 2).select(like(x, 0.5), 1);
+  const h = infinite.select(height.eq(Infinity).select(like(y, 1), 0), height.mul(scale));
+  const w = infinite.select(width.eq(Infinity).select(like(x, 1), 0), width.mul(scale));
   const angle = firstQuadrant(h, w);
   const left = signBit(x).ne(0);
   const turned = like(x, 2 * halfPi).sub(angle);
