@@ -17,6 +17,7 @@ import * as unary from './ops/unary.ts';
 import * as views from './ops/views.ts';
 import { backward, registerHook, retainGrad } from './autograd/backward.ts';
 import { item, toTypedArray, tolist } from './tensor/host.ts';
+import { showTensor } from './tensor/show.ts';
 import { Tensor } from './tensor/tensor.ts';
 
 /** A function of a tensor and more, as a method of the tensor. */
@@ -37,6 +38,7 @@ export interface TensorMethods {
   item: Bound<typeof item>;
   tolist: Bound<typeof tolist>;
   toTypedArray: Bound<typeof toTypedArray>;
+  toString: Bound<typeof showTensor>;
 
   relu: Bound<typeof activations.relu>;
   relu_: Bound<typeof activations.relu_>;
@@ -266,6 +268,7 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   item,
   tolist,
   toTypedArray,
+  toString: showTensor,
 
   relu: activations.relu,
   relu_: activations.relu_,
@@ -486,3 +489,11 @@ for (const [name, f] of Object.entries(methods)) {
   Object.defineProperty(method, 'name', { value: name });
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
 }
+
+// Node's console shows tensors by it.
+Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: Tensor) {
+    return showTensor(this);
+  },
+  configurable: true,
+});

@@ -18,4 +18,8 @@ export class Parameter extends Tensor {
     super(data.data_, data.device, data.version_);
     this.requiresGrad_flag = requiresGrad;
   }
+
+  override get isParameter(): boolean {
+    return true;
+  }
 }

@@ -67,6 +67,11 @@ export class Tensor implements View {
     return this.data_.offset;
   }
 
+  /** Whether modules learn it: true of `nn.Parameter`. */
+  get isParameter(): boolean {
+    return false;
+  }
+
   get ndim(): number {
     return this.shape.length;
   }
@@ -173,9 +178,7 @@ export class Tensor implements View {
 
   /** A tensor on the same data that the tape does not know; in-place changes of one are seen, and counted, by both. */
   detach(): Tensor {
-    const tensor = new Tensor(this.data_, this.device, this.version_);
-    if (this.origin_ !== null) tensor.origin_ = { ...this.origin_, regenerate: null };
-    return tensor;
+    return new Tensor(this.data_, this.device, this.version_);
   }
 
   /** The same data under a tensor that autograd neither knows nor watches. Assigning replaces data, shape and dtype. */
