@@ -24,7 +24,13 @@ const bitsOf: Readonly<Partial<Record<DType, DType>>> = {
   bool: 'uint8',
   int8: 'uint8',
 };
-const asBits = (view: View): View => ({ ...view, dtype: bitsOf[view.dtype] ?? view.dtype });
+const asBits = ({ storage, dtype, shape, strides, offset }: View): View => ({
+  storage,
+  dtype: bitsOf[dtype] ?? dtype,
+  shape,
+  strides,
+  offset,
+});
 
 /** A contiguous view as 32-bit words if it is made of whole ones. */
 const asWords = (view: View): View => {

@@ -41,7 +41,7 @@ export const planWalks = (views: readonly View[]): readonly Walk[] => {
 const LINE = 64;
 
 /** From the innermost in the first view's memory to the outermost, merged where every view can be. */
-const collapse = (shape: readonly number[], views: readonly View[]): Axis[] => {
+export const collapse = (shape: readonly number[], views: readonly Pick<View, 'strides'>[]): Axis[] => {
   const axes = shape
     .map((size, axis): Axis => ({ size, strides: views.map((view) => view.strides[axis]!) }))
     .filter(({ size }) => size > 1)
