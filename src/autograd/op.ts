@@ -101,7 +101,7 @@ export const callInPlace = <I extends Inputs, P>(
   params: P,
 ): Tensor => {
   const recording = isGradEnabled();
-  if (recording) checkMayChange(target);
+  if (recording) checkMayChange(target, requiresGrad(inputs));
   const node =
     recording && op.backward && (requiresGrad(inputs) || target.requiresGrad)
       ? new OpNode(op, inputs, params, target)
@@ -117,7 +117,7 @@ export const callInPlace = <I extends Inputs, P>(
 
 /** For changes that no op describes (random fills, loading): checks, and counts the change. */
 export const changeInPlace = (target: Tensor, change: () => void): Tensor => {
-  if (isGradEnabled()) checkMayChange(target);
+  if (isGradEnabled()) checkMayChange(target, false);
   change();
   target.version_.value++;
   return target;
@@ -128,8 +128,16 @@ const requiresGrad = (inputs: Inputs): boolean => {
   return false;
 };
 
-const checkMayChange = (target: Tensor): void => {
+const checkMayChange = (target: Tensor, recorded: boolean): void => {
   const base = target.origin_?.base;
+  if (target.origin_?.regenerate === null && (recorded || base!.requiresGrad)) {
+    throw new RuntimeError(
+      'A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case ' +
+        'is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace ' +
+        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want " +
+        'the inplace to be tracked).',
+    );
+  }
   if (base !== undefined && base.isLeaf && base.requiresGrad) {
     throw new RuntimeError(
       'a view of a leaf Variable that requires grad is being used in an in-place operation.',

@@ -234,21 +234,22 @@ export const tanOp = unary({
 export const tan = applied(tanOp);
 export const tan_ = inPlace(tanOp);
 
-type Slope = { readonly grad: Tensor; readonly out: Tensor };
+/** The gradient of a function from its result `y`. */
+type Slope = { readonly grad: Tensor; readonly y: Tensor };
 
-/** grad · (1 − out²), in one pass. */
+/** grad · (1 − y²), in one pass. */
 export const tanhGradOp = defineOp<Slope>({
   name: 'tanh_backward',
   node: 'TanhBackwardBackward0',
-  saves: { grad: ['out'], out: ['grad', 'out'] },
-  forward: ({ grad, out }) => mapOperands(math.tanhGrad, [grad, out]),
-  backward: (cotangent, { grad, out }) => ({
-    grad: () => tanhGrad(cotangent, out),
-    out: () => cotangent.mul(grad).mul(out).mul(-2),
+  saves: { grad: ['y'], y: ['grad', 'y'] },
+  forward: ({ grad, y }) => mapOperands(math.tanhGrad, [grad, y]),
+  backward: (cotangent, { grad, y }) => ({
+    grad: () => tanhGrad(cotangent, y),
+    y: () => cotangent.mul(grad).mul(y).mul(-2),
   }),
-  samples: [{ inputs: { grad: [2, 3], out: [2, 3] }, params: undefined }],
+  samples: [{ inputs: { grad: [2, 3], y: [2, 3] }, params: undefined }],
 });
-const tanhGrad = (grad: Tensor, out: Tensor): Tensor => call(tanhGradOp, { grad, out }, undefined);
+const tanhGrad = (grad: Tensor, y: Tensor): Tensor => call(tanhGradOp, { grad, y }, undefined);
 
 export const tanhOp = unary({
   name: 'tanh',
@@ -261,19 +262,19 @@ export const tanhOp = unary({
 export const tanh = applied(tanhOp);
 export const tanh_ = inPlace(tanhOp);
 
-/** grad · (1 − out) · out, in one pass. */
+/** grad · (1 − y) · y, in one pass. */
 export const sigmoidGradOp = defineOp<Slope>({
   name: 'sigmoid_backward',
   node: 'SigmoidBackwardBackward0',
-  saves: { grad: ['out'], out: ['grad', 'out'] },
-  forward: ({ grad, out }) => mapOperands(math.sigmoidGrad, [grad, out]),
-  backward: (cotangent, { grad, out }) => ({
-    grad: () => sigmoidGrad(cotangent, out),
-    out: () => cotangent.mul(grad).mul(out.mul(-2).add(1)),
+  saves: { grad: ['y'], y: ['grad', 'y'] },
+  forward: ({ grad, y }) => mapOperands(math.sigmoidGrad, [grad, y]),
+  backward: (cotangent, { grad, y }) => ({
+    grad: () => sigmoidGrad(cotangent, y),
+    y: () => cotangent.mul(grad).mul(y.mul(-2).add(1)),
   }),
-  samples: [{ inputs: { grad: [2, 3], out: [2, 3] }, params: undefined }],
+  samples: [{ inputs: { grad: [2, 3], y: [2, 3] }, params: undefined }],
 });
-const sigmoidGrad = (grad: Tensor, out: Tensor): Tensor => call(sigmoidGradOp, { grad, out }, undefined);
+const sigmoidGrad = (grad: Tensor, y: Tensor): Tensor => call(sigmoidGradOp, { grad, y }, undefined);
 
 export const sigmoidOp = unary({
   name: 'sigmoid',
