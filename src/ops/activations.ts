@@ -9,10 +9,9 @@ import type { Expression } from '../device/backend.ts';
 import { dtypes, type Category } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
-import { zerosLike } from '../tensor/create.ts';
+import { allocate, zerosLike } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { where } from './compare.ts';
-import { allocateLike } from './copies.ts';
 import { mapOperands, refuse } from './pointwise.ts';
 import { bernoulli_, type GeneratorOptions } from './random.ts';
 
@@ -378,7 +377,8 @@ const dropoutNoise = (x: Tensor, p: number, training: boolean, options: Generato
     throw new ValueError(`dropout probability has to be between 0 and 1, but got ${String(p)}`);
   }
   if (p === 0 || !training || x.numel() === 0) return null;
-  const noise = allocateLike(x, 'preserve_format');
+  // Row-major whatever the order of x, as in PyTorch 1.13: with it goes the order of the draws.
+  const noise = allocate(x.shape, x.dtype, x.device);
   return p === 1 ? noise.zero_() : bernoulli_(noise, 1 - p, options).div_(1 - p);
 };
 

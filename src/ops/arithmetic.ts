@@ -304,7 +304,7 @@ export const div = (x: Operand, y: Operand, { roundingMode = null }: DivOptions 
 
 /** Integers cannot be divided by zero and stay integers. */
 const checkDivisor = (x: Operand, y: Operand): void => {
-  if (dtypes[resultType(x, y)].category === 'float') return;
+  if (dtypes[resultType(x, y)].category !== 'integer') return;
   const zero = y instanceof Tensor ? y.eq(0).any().item() !== 0 : Number(y) === 0;
   if (zero) throw new RuntimeError('ZeroDivisionError');
 };

@@ -6,7 +6,7 @@ import { call, callInPlace, defineOp, type Op } from '../autograd/op.ts';
 import { isContiguous } from '../device/view.ts';
 import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import { allocateOrdered, empty, tensor, zerosLike, type TensorOptions } from '../tensor/create.ts';
+import { allocate, allocateOrdered, empty, tensor, zerosLike, type TensorOptions } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { rawWindow } from '../tensor/host.ts';
 import { checkNoInternalOverlap, denseOrder, memoryOrder } from '../tensor/layout.ts';
@@ -261,7 +261,7 @@ export const bernoulliSampleOp = defineOp<{ readonly p: Tensor }, { readonly gen
   name: 'bernoulli',
   node: 'BernoulliBackward0',
   saves: [],
-  forward: ({ p }, { generator }) => bernoulli_(allocateLike(p, 'preserve_format'), p, { generator }),
+  forward: ({ p }, { generator }) => bernoulli_(allocate(p.shape, p.dtype, p.device), p, { generator }),
   backward: (grad) => ({ p: () => zerosLike(grad) }),
   samples: [],
 });
