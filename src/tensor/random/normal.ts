@@ -24,7 +24,8 @@ const BLOCK = 16;
  * Fills `array` with normal numbers, in the order of memory. As in PyTorch there are two streams: 16 elements
  * or more, contiguous, come in blocks; otherwise one by one in double precision, two from each pair of
  * uniforms, the second kept in the generator for the next such fill. float32 and the narrow floats are
- * PyTorch's bit for bit; float64 may differ by an ulp or two, where this machine's logarithm or sine does.
+ * PyTorch's bit for bit. Of float64 about 6 % differ in the last bits, most by one ulp, seen up to three:
+ * PyTorch's logarithm, sine and cosine are the C library's, ours the JavaScript engine's.
  *
  * @param array element storage of `dtype`; float16 and bfloat16 as bit patterns
  * @param dtype a floating-point dtype
