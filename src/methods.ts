@@ -13,6 +13,7 @@ import * as products from './ops/matmul.ts';
 import * as reductions from './ops/reductions.ts';
 import { logSoftmax, softmax } from './ops/softmax.ts';
 import * as random from './ops/random.ts';
+import * as trigonometry from './ops/trigonometry.ts';
 import * as unary from './ops/unary.ts';
 import * as views from './ops/views.ts';
 import { backward, registerHook, retainGrad } from './autograd/backward.ts';
@@ -65,6 +66,9 @@ export interface TensorMethods {
   hardswish: Bound<typeof activations.hardswish>;
   hardswish_: Bound<typeof activations.hardswish_>;
   softsign: Bound<typeof activations.softsign>;
+  hardshrink: Bound<typeof activations.hardshrink>;
+  softshrink: Bound<typeof activations.softshrink>;
+  tanhshrink: Bound<typeof activations.tanhshrink>;
   logsigmoid: Bound<typeof activations.logsigmoid>;
   threshold: Bound<typeof activations.threshold>;
   threshold_: Bound<typeof activations.threshold_>;
@@ -182,6 +186,33 @@ export interface TensorMethods {
   bernoulli: Bound<typeof random.bernoulli>;
   bernoulli_: Bound<typeof random.bernoulli_>;
 
+  sin: Bound<typeof trigonometry.sin>;
+  sin_: Bound<typeof trigonometry.sin_>;
+  cos: Bound<typeof trigonometry.cos>;
+  cos_: Bound<typeof trigonometry.cos_>;
+  tan: Bound<typeof trigonometry.tan>;
+  tan_: Bound<typeof trigonometry.tan_>;
+  asin: Bound<typeof trigonometry.asin>;
+  asin_: Bound<typeof trigonometry.asin_>;
+  acos: Bound<typeof trigonometry.acos>;
+  acos_: Bound<typeof trigonometry.acos_>;
+  atan: Bound<typeof trigonometry.atan>;
+  atan_: Bound<typeof trigonometry.atan_>;
+  sinh: Bound<typeof trigonometry.sinh>;
+  sinh_: Bound<typeof trigonometry.sinh_>;
+  cosh: Bound<typeof trigonometry.cosh>;
+  cosh_: Bound<typeof trigonometry.cosh_>;
+  tanh: Bound<typeof trigonometry.tanh>;
+  tanh_: Bound<typeof trigonometry.tanh_>;
+  asinh: Bound<typeof trigonometry.asinh>;
+  asinh_: Bound<typeof trigonometry.asinh_>;
+  acosh: Bound<typeof trigonometry.acosh>;
+  acosh_: Bound<typeof trigonometry.acosh_>;
+  atanh: Bound<typeof trigonometry.atanh>;
+  atanh_: Bound<typeof trigonometry.atanh_>;
+  atan2: Bound<typeof trigonometry.atan2>;
+  atan2_: Bound<typeof trigonometry.atan2_>;
+
   neg: Bound<typeof unary.neg>;
   neg_: Bound<typeof unary.neg_>;
   abs: Bound<typeof unary.abs>;
@@ -190,6 +221,8 @@ export interface TensorMethods {
   sign_: Bound<typeof unary.sign_>;
   exp: Bound<typeof unary.exp>;
   exp_: Bound<typeof unary.exp_>;
+  exp2: Bound<typeof unary.exp2>;
+  exp2_: Bound<typeof unary.exp2_>;
   expm1: Bound<typeof unary.expm1>;
   expm1_: Bound<typeof unary.expm1_>;
   log: Bound<typeof unary.log>;
@@ -206,18 +239,12 @@ export interface TensorMethods {
   rsqrt_: Bound<typeof unary.rsqrt_>;
   reciprocal: Bound<typeof unary.reciprocal>;
   reciprocal_: Bound<typeof unary.reciprocal_>;
-  sin: Bound<typeof unary.sin>;
-  sin_: Bound<typeof unary.sin_>;
-  cos: Bound<typeof unary.cos>;
-  cos_: Bound<typeof unary.cos_>;
-  tan: Bound<typeof unary.tan>;
-  tan_: Bound<typeof unary.tan_>;
-  tanh: Bound<typeof unary.tanh>;
-  tanh_: Bound<typeof unary.tanh_>;
   sigmoid: Bound<typeof unary.sigmoid>;
   sigmoid_: Bound<typeof unary.sigmoid_>;
   erf: Bound<typeof unary.erf>;
   erf_: Bound<typeof unary.erf_>;
+  erfc: Bound<typeof unary.erfc>;
+  erfc_: Bound<typeof unary.erfc_>;
   floor: Bound<typeof unary.floor>;
   floor_: Bound<typeof unary.floor_>;
   ceil: Bound<typeof unary.ceil>;
@@ -295,6 +322,9 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   hardswish: activations.hardswish,
   hardswish_: activations.hardswish_,
   softsign: activations.softsign,
+  hardshrink: activations.hardshrink,
+  softshrink: activations.softshrink,
+  tanhshrink: activations.tanhshrink,
   logsigmoid: activations.logsigmoid,
   threshold: activations.threshold,
   threshold_: activations.threshold_,
@@ -412,6 +442,33 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   bernoulli: random.bernoulli,
   bernoulli_: random.bernoulli_,
 
+  sin: trigonometry.sin,
+  sin_: trigonometry.sin_,
+  cos: trigonometry.cos,
+  cos_: trigonometry.cos_,
+  tan: trigonometry.tan,
+  tan_: trigonometry.tan_,
+  asin: trigonometry.asin,
+  asin_: trigonometry.asin_,
+  acos: trigonometry.acos,
+  acos_: trigonometry.acos_,
+  atan: trigonometry.atan,
+  atan_: trigonometry.atan_,
+  sinh: trigonometry.sinh,
+  sinh_: trigonometry.sinh_,
+  cosh: trigonometry.cosh,
+  cosh_: trigonometry.cosh_,
+  tanh: trigonometry.tanh,
+  tanh_: trigonometry.tanh_,
+  asinh: trigonometry.asinh,
+  asinh_: trigonometry.asinh_,
+  acosh: trigonometry.acosh,
+  acosh_: trigonometry.acosh_,
+  atanh: trigonometry.atanh,
+  atanh_: trigonometry.atanh_,
+  atan2: trigonometry.atan2,
+  atan2_: trigonometry.atan2_,
+
   neg: unary.neg,
   neg_: unary.neg_,
   abs: unary.abs,
@@ -420,6 +477,8 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   sign_: unary.sign_,
   exp: unary.exp,
   exp_: unary.exp_,
+  exp2: unary.exp2,
+  exp2_: unary.exp2_,
   expm1: unary.expm1,
   expm1_: unary.expm1_,
   log: unary.log,
@@ -436,18 +495,12 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   rsqrt_: unary.rsqrt_,
   reciprocal: unary.reciprocal,
   reciprocal_: unary.reciprocal_,
-  sin: unary.sin,
-  sin_: unary.sin_,
-  cos: unary.cos,
-  cos_: unary.cos_,
-  tan: unary.tan,
-  tan_: unary.tan_,
-  tanh: unary.tanh,
-  tanh_: unary.tanh_,
   sigmoid: unary.sigmoid,
   sigmoid_: unary.sigmoid_,
   erf: unary.erf,
   erf_: unary.erf_,
+  erfc: unary.erfc,
+  erfc_: unary.erfc_,
   floor: unary.floor,
   floor_: unary.floor_,
   ceil: unary.ceil,

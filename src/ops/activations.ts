@@ -158,6 +158,35 @@ export const leakyReluOp = activation({
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => applied(leakyReluOp, x, negativeSlope);
 export const leakyRelu_ = (x: Tensor, negativeSlope = 0.01): Tensor => inPlace(leakyReluOp, x, negativeSlope);
 
+export const hardshrinkOp = activation({
+  name: 'hardshrink',
+  node: 'HardshrinkBackward0',
+  expression: math.hardshrink,
+  numbers: [0.6],
+  check: floats('hardshrink_cpu'),
+  gradient: straight('hardshrink_backward', 'HardshrinkBackwardBackward0', math.shrinkGrad, [0.6]),
+});
+/** x where |x| > lambda, else 0. @see torch.nn.functional.hardshrink */
+export const hardshrink = (x: Tensor, lambda = 0.5): Tensor => applied(hardshrinkOp, x, lambda);
+
+export const softshrinkOp = activation({
+  name: 'softshrink',
+  node: 'SoftshrinkBackward0',
+  expression: math.softshrink,
+  numbers: [0.6],
+  check: (x, lambda) => {
+    if (lambda! < 0) {
+      throw new RuntimeError(`lambda must be greater or equal to 0, but found to be ${String(lambda)}.`);
+    }
+    refuse('softshrink_cpu', x.dtype, ['bool', 'integer']);
+  },
+  gradient: straight('softshrink_backward', 'SoftshrinkBackwardBackward0', math.shrinkGrad, [0.6]),
+});
+/** x moved toward 0 by lambda where |x| > lambda, else 0. @see torch.nn.functional.softshrink */
+export const softshrink = (x: Tensor, lambda = 0.5): Tensor => applied(softshrinkOp, x, lambda);
+/** x − tanh(x) */
+export const tanhshrink = (x: Tensor): Tensor => x.sub(x.tanh());
+
 export const hardsigmoidOp = activation({
   name: 'hardsigmoid',
   node: 'HardsigmoidBackward0',
@@ -328,7 +357,7 @@ export const logsigmoidOp = activation({
   node: 'LogSigmoidBackward0',
   expression: math.logSigmoid,
   check: floats('log_sigmoid_cpu'),
-  gradient: (grad, x) => grad.mul(x.neg().sigmoid()),
+  gradient: curved(math.logSigmoidGrad, (grad, x) => grad.mul(x.neg().sigmoid())),
 });
 /** log(sigmoid(x)), without overflow. @see torch.nn.functional.logsigmoid */
 export const logsigmoid = (x: Tensor): Tensor => applied(logsigmoidOp, x);

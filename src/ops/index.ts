@@ -1,5 +1,29 @@
 /** The functions that the library offers under its own name: `flow.relu(x)` beside `x.relu()`. */
-export * from './activations.ts';
+export {
+  celu,
+  dropout,
+  elu,
+  gelu,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  leakyRelu,
+  logsigmoid,
+  mish,
+  prelu,
+  relu,
+  relu6,
+  selu,
+  silu,
+  softplus,
+  softshrink,
+  softsign,
+  tanhshrink,
+  threshold,
+  type GeluOptions,
+  type SoftplusOptions,
+} from './activations.ts';
 export {
   add,
   div,
@@ -17,7 +41,30 @@ export {
   type DivOptions,
   type RoundingMode,
 } from './arithmetic.ts';
-export * from './compare.ts';
+export { addcdiv, addcmul, lerp, type ValueOptions } from './blends.ts';
+export { clamp, clampMax, clampMin, type Bound } from './clamp.ts';
+export {
+  allclose,
+  bitwiseAnd,
+  bitwiseNot,
+  bitwiseOr,
+  bitwiseXor,
+  eq,
+  equal,
+  ge,
+  gt,
+  isclose,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  maskedFill,
+  ne,
+  where,
+  type CloseOptions,
+} from './compare.ts';
 export { conv2d, type Conv2dOptions } from './conv2d.ts';
 export { cat, clone, repeat, stack, type ToOptions } from './copies.ts';
 export {
@@ -32,7 +79,18 @@ export {
 } from './indexing.ts';
 export { addmm, bmm, dot, matmul, mm, mv, outer } from './matmul.ts';
 export type { Operand } from './pointwise.ts';
-export * from './random.ts';
+export {
+  bernoulli,
+  manualSeed,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+  type GeneratorOptions,
+  type RandomOptions,
+} from './random.ts';
 export {
   all,
   amax,
@@ -53,7 +111,47 @@ export {
   type ValuesAndIndices,
 } from './reductions.ts';
 export { logSoftmax, softmax } from './softmax.ts';
-export * from './unary.ts';
+export {
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
+  cos,
+  cosh,
+  sin,
+  sinh,
+  tan,
+  tanh,
+} from './trigonometry.ts';
+export {
+  abs,
+  ceil,
+  erf,
+  erfc,
+  exp,
+  exp2,
+  expm1,
+  floor,
+  frac,
+  isfinite,
+  isinf,
+  isnan,
+  log,
+  log10,
+  log1p,
+  log2,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sigmoid,
+  sign,
+  sqrt,
+  trunc,
+} from './unary.ts';
 export {
   chunk,
   flatten,

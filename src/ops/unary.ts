@@ -1,53 +1,12 @@
 /** Functions of one tensor, element by element. Those without integer results turn integers into floats. */
-import { call, callInPlace, defineOp, type Op } from '../autograd/op.ts';
+import { call, defineOp } from '../autograd/op.ts';
 import type { Expression } from '../device/backend.ts';
-import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { full, zerosLike } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { floatResult, mapOperands, refuse } from './pointwise.ts';
-
-type X = { readonly x: Tensor };
-interface Formula {
-  readonly name: string;
-  readonly node: string;
-  readonly expression: Expression;
-  /** The result's dtype, and the check that there is one. Default: floats keep theirs, others get the default dtype. */
-  readonly result?: (x: Tensor) => DType;
-  readonly saves: readonly ('x' | 'out')[];
-  readonly backward: (grad: Tensor, saved: { readonly x: Tensor; readonly out: Tensor }) => Tensor;
-  /** Where the gradient is tested. Default [−1, 1). */
-  readonly domain?: readonly [low: number, high: number];
-}
-export type UnaryOp = Op<X, undefined>;
-
-const unary = ({
-  name,
-  node,
-  expression,
-  result = floatResult,
-  saves,
-  backward,
-  domain: [low, high] = [-1, 1],
-}: Formula): UnaryOp =>
-  defineOp<X>({
-    name,
-    node,
-    saves,
-    forward: ({ x }, _, into) => mapOperands(expression, [x], { dtype: result(x), into }),
-    backward: (grad, saved) => ({ x: () => backward(grad, saved) }),
-    samples: [{ inputs: { x: { shape: [2, 3], low, high } }, params: undefined }],
-  });
-
-const applied =
-  (op: UnaryOp) =>
-  (x: Tensor): Tensor =>
-    call(op, { x }, undefined);
-const inPlace =
-  (op: UnaryOp) =>
-  (x: Tensor): Tensor =>
-    callInPlace(op, x, { x }, undefined);
+import { mapOperands, refuse } from './pointwise.ts';
+import { applied, inPlace, unary, type UnaryOp, type X } from './unary-op.ts';
 
 export const negOp = unary({
   name: 'neg',
@@ -105,6 +64,17 @@ export const expOp = unary({
 /** eˣ */
 export const exp = applied(expOp);
 export const exp_ = inPlace(expOp);
+
+export const exp2Op = unary({
+  name: 'exp2',
+  node: 'Exp2Backward0',
+  expression: math.exp2,
+  saves: ['out'],
+  backward: (grad, { out }) => grad.mul(out).mul(Math.LN2),
+});
+/** 2ˣ */
+export const exp2 = applied(exp2Op);
+export const exp2_ = inPlace(exp2Op);
 
 export const expm1Op = unary({
   name: 'expm1',
@@ -201,66 +171,8 @@ export const reciprocalOp = unary({
 export const reciprocal = applied(reciprocalOp);
 export const reciprocal_ = inPlace(reciprocalOp);
 
-export const sinOp = unary({
-  name: 'sin',
-  node: 'SinBackward0',
-  expression: math.sin,
-  saves: ['x'],
-  backward: (grad, { x }) => grad.mul(x.cos()),
-});
-/** The sine of x in radians. */
-export const sin = applied(sinOp);
-export const sin_ = inPlace(sinOp);
-
-export const cosOp = unary({
-  name: 'cos',
-  node: 'CosBackward0',
-  expression: math.cos,
-  saves: ['x'],
-  backward: (grad, { x }) => grad.mul(x.sin().neg()),
-});
-/** The cosine of x in radians. */
-export const cos = applied(cosOp);
-export const cos_ = inPlace(cosOp);
-
-export const tanOp = unary({
-  name: 'tan',
-  node: 'TanBackward0',
-  expression: math.tan,
-  saves: ['out'],
-  backward: (grad, { out }) => grad.mul(out.square().add(1)),
-});
-/** The tangent of x in radians. */
-export const tan = applied(tanOp);
-export const tan_ = inPlace(tanOp);
-
 /** The gradient of a function from its result `y`. */
 type Slope = { readonly grad: Tensor; readonly y: Tensor };
-
-/** grad · (1 − y²), in one pass. */
-export const tanhGradOp = defineOp<Slope>({
-  name: 'tanh_backward',
-  node: 'TanhBackwardBackward0',
-  saves: { grad: ['y'], y: ['grad', 'y'] },
-  forward: ({ grad, y }) => mapOperands(math.tanhGrad, [grad, y]),
-  backward: (cotangent, { grad, y }) => ({
-    grad: () => tanhGrad(cotangent, y),
-    y: () => cotangent.mul(grad).mul(y).mul(-2),
-  }),
-  samples: [{ inputs: { grad: [2, 3], y: [2, 3] }, params: undefined }],
-});
-const tanhGrad = (grad: Tensor, y: Tensor): Tensor => call(tanhGradOp, { grad, y }, undefined);
-
-export const tanhOp = unary({
-  name: 'tanh',
-  node: 'TanhBackward0',
-  expression: math.tanh,
-  saves: ['out'],
-  backward: (grad, { out }) => tanhGrad(grad, out),
-});
-/** The hyperbolic tangent. */
-export const tanh = applied(tanhOp);
-export const tanh_ = inPlace(tanhOp);
 
 /** grad · (1 − y) · y, in one pass. */
 export const sigmoidGradOp = defineOp<Slope>({
@@ -304,6 +216,24 @@ export const erfOp = unary({
 /** The error function, 2/√π · ∫₀ˣ e^(−t²) dt. */
 export const erf = applied(erfOp);
 export const erf_ = inPlace(erfOp);
+
+export const erfcOp = unary({
+  name: 'erfc',
+  node: 'ErfcBackward0',
+  expression: math.erfc,
+  saves: ['x'],
+  backward: (grad, { x }) =>
+    grad.mul(
+      x
+        .square()
+        .neg()
+        .exp()
+        .mul(-2 / Math.sqrt(Math.PI)),
+    ),
+});
+/** 1 − erf(x), accurate where that is small. */
+export const erfc = applied(erfcOp);
+export const erfc_ = inPlace(erfcOp);
 
 /** To integers, which stay as they are; bools are refused. The gradient is 0. */
 const rounding = (name: string, node: string, expression: Expression): UnaryOp =>
