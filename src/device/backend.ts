@@ -1,7 +1,8 @@
 /**
  * What a device can do: the primitives from which all ops are made. An op never asks on which device it runs; it
  * calls these on views of one device. Every primitive checks nothing but what only it can know: shapes and dtypes
- * have been checked by the op. Outputs never overlap inputs, unless a primitive says that they may.
+ * have been checked by the op. Outputs never overlap inputs, unless a primitive says that they may. A view may be a
+ * tensor, whose fields are getters: a spread (`{ ...view }`) would lose them.
  */
 import type { DType } from '../dtype.ts';
 import type { Value } from '../lang/index.ts';

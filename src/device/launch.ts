@@ -17,7 +17,9 @@ export interface Region {
 export type LaunchArguments<S extends Spec> = {
   readonly [Name in keyof S]: S[Name] extends { readonly kind: 'tensor' }
     ? Region | Storage
-    : number | bigint;
+    : S[Name] extends { readonly kind: 'number' }
+      ? number | bigint
+      : Region | Storage | number | bigint;
 };
 
 /** No kernel has more parameters. */

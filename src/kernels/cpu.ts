@@ -5,7 +5,10 @@ import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv/index.ts';
 import { copy } from './copy.ts';
 import { map } from './elementwise.ts';
 import { arange, fill } from './fill.ts';
+import { gather, indexAdd, indexSelect, scatterAdd } from './indexing.ts';
 import { matmul } from './matmul.ts';
+import { moments, reduce } from './reduce.ts';
+import { softmax, softmaxGrad } from './softmax.ts';
 
 export const cpu = {
   name: 'cpu',
@@ -14,8 +17,16 @@ export const cpu = {
   copy,
   fill,
   arange,
+  reduce,
+  moments,
+  softmax,
+  softmaxGrad,
   matmul,
   conv2d,
   conv2dInputGrad,
   conv2dWeightGrad,
+  indexSelect,
+  indexAdd,
+  gather,
+  scatterAdd,
 } as Partial<Backend> as Backend;
