@@ -25,7 +25,7 @@ export type SampleTensor =
       readonly shape: readonly number[];
       readonly low?: number;
       readonly high?: number;
-      readonly dtype?: 'int64' | 'bool';
+      readonly dtype?: 'int64' | 'int32' | 'bool';
     }
   | null;
 export interface Sample<I extends Inputs, P> {
@@ -69,7 +69,7 @@ const defined: Op<Inputs, unknown>[] = [];
 
 /** Declares an op. */
 export const defineOp = <I extends Inputs, P = undefined>(op: Op<I, P>): Op<I, P> => {
-  defined.push(op as unknown as Op<Inputs, unknown>);
+  defined.push(op);
   return op;
 };
 
@@ -188,7 +188,7 @@ class OpNode<I extends Inputs, P> extends Node {
   private neededNames(): ReadonlySet<string> {
     const { saves } = this.op;
     if (Array.isArray(saves)) return new Set(saves as readonly string[]);
-    const table = saves as { readonly [name: string]: readonly string[] | undefined };
+    const table = saves as Readonly<Record<string, readonly string[] | undefined>>;
     return new Set(this.names.flatMap((name, k) => (this.next[k] === null ? [] : (table[name] ?? []))));
   }
 

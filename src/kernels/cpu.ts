@@ -7,6 +7,14 @@ import { map } from './elementwise.ts';
 import { arange, fill } from './fill.ts';
 import { gather, indexAdd, indexSelect, scatterAdd } from './indexing.ts';
 import { matmul } from './matmul.ts';
+import {
+  adaptiveAvgPool2d,
+  adaptiveAvgPool2dGrad,
+  avgPool2d,
+  avgPool2dGrad,
+  maxPool2d,
+  maxPool2dGrad,
+} from './pool.ts';
 import { moments, reduce } from './reduce.ts';
 import { softmax, softmaxGrad } from './softmax.ts';
 
@@ -25,6 +33,12 @@ export const cpu = {
   conv2d,
   conv2dInputGrad,
   conv2dWeightGrad,
+  maxPool2d,
+  maxPool2dGrad,
+  avgPool2d,
+  avgPool2dGrad,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool2dGrad,
   indexSelect,
   indexAdd,
   gather,

@@ -2,17 +2,9 @@
  * Elements picked and put by tables of positions. Whatever a table says, kernels stay inside their tensors: a position
  * outside the axis is moved to its nearest end (ops refuse such tables before).
  */
-import { launch, type Region } from '../device/launch.ts';
-import { allocate } from '../device/memory.ts';
-import {
-  byteOffset,
-  contiguousStrides,
-  elementCount,
-  isContiguous,
-  storageOf,
-  type View,
-} from '../device/view.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { launch } from '../device/launch.ts';
+import { elementCount, storageOf, type View } from '../device/view.ts';
+import type { DType } from '../dtype.ts';
 import {
   eachLane,
   index,
@@ -27,7 +19,7 @@ import {
   type Pointer,
   type Value,
 } from '../lang/index.ts';
-import { copy } from './copy.ts';
+import { contiguous, region, writable } from './compact.ts';
 
 /** The position that a table holds at `i`, kept within an axis. */
 const positionAt = (table: Pointer, i: Operand, size: Value): Value =>
@@ -88,7 +80,7 @@ export const indexSelect = (out: View, input: View, axis: number, table: View): 
   if (elementCount(out.shape) === 0) return;
   const { outer, size, inner } = formOf(input.shape, axis);
   const count = table.shape[0] ?? 1;
-  const [target, finish] = writable(out, false);
+  const [target, finish] = writable(out);
   const definition = kernelOf(`index_select(${out.dtype})`, (name) => rowKernel(name, out.dtype, false));
   const args = { out: region(target), source: region(contiguous(input)), table: region(contiguous(table)) };
   launch(definition, { ...args, count, size, inner }, 0, outer * count);
@@ -141,7 +133,7 @@ const elementKernel = (name: string, dtype: DType, add: boolean): unknown => {
 export const gather = (out: View, input: View, axis: number, table: View): void => {
   if (elementCount(table.shape) === 0) return;
   const source = contiguous(reached(input, axis, table.shape));
-  const [target, finish] = writable(out, false);
+  const [target, finish] = writable(out);
   const definition = kernelOf(`gather(${out.dtype})`, (name) => elementKernel(name, out.dtype, false));
   runElements(definition, { out: target, source, table }, source.shape, axis);
   finish();
@@ -190,30 +182,3 @@ const formOf = (shape: readonly number[], axis: number): { outer: number; size: 
   size: shape[axis]!,
   inner: elementCount(shape.slice(axis + 1)),
 });
-
-const region = (view: View): Region => ({ storage: view.storage, byteOffset: byteOffset(view) });
-
-const contiguousLike = ({ shape, dtype }: View): View => {
-  const storage = allocate(elementCount(shape) * dtypes[dtype].bytes);
-  return { storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
-};
-
-const contiguous = (view: View): View => {
-  if (isContiguous(view)) return view;
-  const result = contiguousLike(view);
-  copy(result, view);
-  return result;
-};
-
-/** A contiguous view to write to instead of `view`, and what brings it home. */
-const writable = (view: View, keeps: boolean): [View, () => void] => {
-  if (isContiguous(view)) return [view, () => undefined];
-  const target = contiguousLike(view);
-  if (keeps) copy(target, view);
-  return [
-    target,
-    () => {
-      copy(view, target);
-    },
-  ];
-};

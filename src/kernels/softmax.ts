@@ -3,16 +3,8 @@
  * vectors lie across, so that neighbouring columns are worked on together.
  */
 import { launch } from '../device/launch.ts';
-import { allocate } from '../device/memory.ts';
-import {
-  byteOffset,
-  contiguousStrides,
-  elementCount,
-  isContiguous,
-  storageOf,
-  type View,
-} from '../device/view.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { elementCount, storageOf, type View } from '../device/view.ts';
+import type { DType } from '../dtype.ts';
 import {
   accumulator,
   active,
@@ -31,7 +23,7 @@ import {
   type Pointer,
   type Value,
 } from '../lang/index.ts';
-import { copy } from './copy.ts';
+import { contiguous, region, writable } from './compact.ts';
 import { exp } from './math/exp.ts';
 import { log as logarithm } from './math/log.ts';
 
@@ -79,19 +71,10 @@ export const softmaxGrad = (gradInput: View, grad: View, output: View, axis: num
 /** Runs a kernel of the parameters out, a (, b), size, inner over rows, or over columns of rows. */
 const run = (out: View, inputs: readonly View[], axis: number, definition: KernelDefinition): void => {
   const { outer, size, inner } = formOf(out.shape, axis);
-  const target = isContiguous(out) ? out : contiguousLike(out);
-  const [a, b] = inputs.map(contiguous);
-  const region = (view: View): { storage: View['storage']; byteOffset: number } => ({
-    storage: view.storage,
-    byteOffset: byteOffset(view),
-  });
-  launch(
-    definition,
-    { out: region(target), a: region(a!), ...(b && { b: region(b) }), size, inner },
-    0,
-    outer,
-  );
-  if (target !== out) copy(out, target);
+  const [target, finish] = writable(out);
+  const [a, b] = inputs.map((view) => region(contiguous(view)));
+  launch(definition, { out: region(target), a: a!, ...(b && { b }), size, inner }, 0, outer);
+  finish();
 };
 
 const formOf = (shape: readonly number[], axis: number): Form => ({
@@ -99,18 +82,6 @@ const formOf = (shape: readonly number[], axis: number): Form => ({
   size: shape[axis]!,
   inner: elementCount(shape.slice(axis + 1)),
 });
-
-const contiguousLike = ({ shape, dtype }: View): View => {
-  const storage = allocate(elementCount(shape) * dtypes[dtype].bytes);
-  return { storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
-};
-
-const contiguous = (view: View): View => {
-  if (isContiguous(view)) return view;
-  const result = contiguousLike(view);
-  copy(result, view);
-  return result;
-};
 
 /**
  * How a kernel walks: one turn of `body` for each row, or for each vector of neighbouring columns. Within it `along`

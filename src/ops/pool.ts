@@ -20,7 +20,7 @@ export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
   saves: [],
   forward: ({ x }, p) => {
     const out = allocateInOrder(x, p.shape);
-    const positions = allocate(p.shape, 'int64', x.device);
+    const positions = allocate(p.shape, 'int32', x.device);
     backendOf(x.device).maxPool2d(out, positions, x, p);
     p.found.positions = positions;
     return out;
@@ -57,11 +57,11 @@ export const maxPool2dGradOp = defineOp<
     return out;
   },
   backward: (cotangent, { positions }) => ({
-    grad: () => cotangent.flatten(-2).gather(-1, positions.flatten(-2)).reshape(positions.shape),
+    grad: () => cotangent.flatten(-2).gather(-1, positions.flatten(-2).to('int64')).reshape(positions.shape),
   }),
   samples: [
     {
-      inputs: { grad: [2, 3, 2, 2], positions: { shape: [2, 3, 2, 2], dtype: 'int64', low: 0, high: 20 } },
+      inputs: { grad: [2, 3, 2, 2], positions: { shape: [2, 3, 2, 2], dtype: 'int32', low: 0, high: 20 } },
       params: { shape: [2, 3, 4, 5] },
     },
   ],
@@ -204,7 +204,7 @@ export const maxPool2dWithIndices = (
   const g = poolGeometry('max_pool2d', batched, kernelSize, options);
   const found: MaxPool['found'] = { positions: null };
   const out = call(maxPool2dOp, { x: batched }, { ...g, found });
-  const positions = found.positions!;
+  const positions = found.positions!.to('int64');
   return x.ndim === 4 ? [out, positions] : [out.squeeze(0), positions.squeeze(0)];
 };
 
