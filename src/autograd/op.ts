@@ -4,7 +4,7 @@
  */
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { GradNode, Tensor } from '../tensor/tensor.ts';
 import { isGradEnabled } from './mode.ts';
 import { edgeOf, Node, type Edge, type Gradients } from './node.ts';
 
@@ -33,6 +33,7 @@ export interface Sample<I extends Inputs, P> {
   readonly params: P;
 }
 
+/** Names of inputs, and `'out'` for the result (unless an input is called so). */
 export type Saved<I extends Inputs> = (keyof I & string) | 'out';
 
 export interface Op<I extends Inputs, P> {
@@ -155,6 +156,7 @@ class OpNode<I extends Inputs, P> extends Node {
   private readonly names: readonly (keyof I & string)[];
   private readonly described: { readonly [K in keyof I]: Described };
   private readonly needed: ReadonlySet<string>;
+  private readonly needsResult: boolean;
   private saved: Map<string, { tensor: Tensor | null; version: number }> | null = new Map();
 
   constructor(
@@ -174,15 +176,16 @@ class OpNode<I extends Inputs, P> extends Node {
       ]),
     ) as { readonly [K in keyof I]: Described };
     this.needed = this.neededNames();
-    for (const name of this.needed) {
-      if (name === 'out') continue;
+    this.needsResult = this.needed.has('out') && !this.names.includes('out');
+    for (const name of this.names) {
+      if (!this.needed.has(name)) continue;
       const input = inputs[name] ?? null;
       this.save(name, input !== null && input === overwritten ? input.clone() : input);
     }
   }
 
   saveResult(out: Tensor): void {
-    if (this.needed.has('out')) this.save('out', out);
+    if (this.needsResult) this.save('out', out);
   }
 
   private neededNames(): ReadonlySet<string> {
@@ -206,7 +209,10 @@ class OpNode<I extends Inputs, P> extends Node {
     if (this.saved === null) throw new RuntimeError(SECOND_TIME);
     const tensors: Record<string, Tensor | null> = {};
     for (const [name, { tensor, version }] of this.saved) {
-      if (tensor !== null && tensor.version !== version) throw new RuntimeError(changedText(tensor, version));
+      if (tensor !== null && tensor.version !== version) {
+        const maker = this.needsResult && name === 'out' ? this : tensor.gradFn;
+        throw new RuntimeError(changedText(tensor, version, maker));
+      }
       tensors[name] = tensor;
     }
     return tensors as I & { out: Tensor };
@@ -223,16 +229,19 @@ const SECOND_TIME =
   'retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors ' +
   'after calling backward.';
 
-const changedText = (tensor: Tensor, expected: number): string => {
-  const maker =
-    tensor.gradFn === null ? '' : `, which is output ${String(tensor.gradSlot_)} of ${tensor.gradFn.name},`;
+const changedText = (tensor: Tensor, expected: number, maker: GradNode | null): string => {
+  const origin = maker === null ? '' : `, which is output ${String(tensor.gradSlot_)} of ${fullName(maker)},`;
   return (
     'one of the variables needed for gradient computation has been modified by an inplace operation: ' +
-    `[${dtypes[tensor.dtype].tensorType} [${tensor.shape.join(', ')}]]${maker} is at version ${String(tensor.version)}; ` +
+    `[${dtypes[tensor.dtype].tensorType} [${tensor.shape.join(', ')}]]${origin} is at version ${String(tensor.version)}; ` +
     `expected version ${String(expected)} instead. Hint: enable anomaly detection to find the operation that failed to ` +
     'compute its gradient, with torch.autograd.set_detect_anomaly(True).'
   );
 };
+
+/** Nodes that PyTorch wrote by hand have their namespace in its texts. */
+const fullName = ({ name }: GradNode): string =>
+  name.startsWith('Copy') ? `torch::autograd::${name}` : name;
 
 /** After a change in place: the target's history, or that of the tensor it is a view of, goes on through `node`. */
 const rebase = (target: Tensor, node: Node, targetInput: number): void => {

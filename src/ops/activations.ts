@@ -118,7 +118,7 @@ export const thresholdOp = activation({
   expression: math.threshold,
   numbers: [0.3, -7],
   check: only('threshold_cpu', 'bool'),
-  gradient: (grad, x, threshold) => throughThreshold(grad, x, threshold!),
+  gradient: (grad, x, threshold) => throughThreshold(grad, x, threshold),
 });
 /** x where it is above the threshold, elsewhere `value`. @see torch.nn.functional.threshold */
 export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
@@ -133,7 +133,7 @@ export const hardtanhOp = activation({
   numbers: [-1, 1.5],
   check: (x, low, high) => {
     if (x.dtype === 'bool') throw new RuntimeError('Bool inputs not supported for hardtanh');
-    if (x.dtype === 'uint8' && (low! < 0 || high! < 0)) {
+    if (x.dtype === 'uint8' && (low < 0 || high < 0)) {
       throw new RuntimeError('cannot do hardtanh on an unsigned type with negative limits');
     }
   },
@@ -175,7 +175,7 @@ export const softshrinkOp = activation({
   expression: math.softshrink,
   numbers: [0.6],
   check: (x, lambda) => {
-    if (lambda! < 0) {
+    if (lambda < 0) {
       throw new RuntimeError(`lambda must be greater or equal to 0, but found to be ${String(lambda)}.`);
     }
     refuse('softshrink_cpu', x.dtype, ['bool', 'integer']);
@@ -204,7 +204,7 @@ export const hardswishOp = activation({
   expression: math.hardswish,
   check: floats('hardswish_cpu'),
   gradient: curved(math.hardswishGrad, (grad, x) =>
-    where(x.le(3), grad.mul(x.div(3).add(0.5)), grad).maskedFill(x.lt(-3), 0),
+    where(x.lt(3), grad.mul(x.div(3).add(0.5)), grad).maskedFill(x.lt(-3), 0),
   ),
 });
 /** x · hardsigmoid(x). @see torch.nn.functional.hardswish; Howard et al. 2019, arXiv:1905.02244 */
@@ -221,10 +221,10 @@ export const eluOp = activation({
   gradient: curved(math.eluGrad, (grad, x, alpha, scale, inputScale) => {
     const slope = x
       .clampMax(0)
-      .mul(inputScale!)
+      .mul(inputScale)
       .exp()
-      .mul(alpha! * scale! * inputScale!);
-    return where(x.gt(0), grad.mul(scale!), grad.mul(slope));
+      .mul(alpha * scale * inputScale);
+    return where(x.gt(0), grad.mul(scale), grad.mul(slope));
   }),
 });
 export const celuOp = defineOp({ ...eluOp, name: 'celu', node: 'CeluBackward0' });
@@ -324,8 +324,8 @@ export const softplusOp = activation({
   numbers: [1.3, 3],
   check: floats('softplus_cpu'),
   gradient: curved(math.softplusGrad, (grad, x, beta, limit) => {
-    const scaled = x.mul(beta!);
-    return where(scaled.gt(limit!), grad, grad.mul(scaled.sigmoid()));
+    const scaled = x.mul(beta);
+    return where(scaled.gt(limit), grad, grad.mul(scaled.sigmoid()));
   }),
 });
 export interface SoftplusOptions {

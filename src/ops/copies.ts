@@ -2,7 +2,7 @@
 import { call, callInPlace, defineOp } from '../autograd/op.ts';
 import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import { elementCount } from '../device/view.ts';
+import { elementCount, isContiguous } from '../device/view.ts';
 import { allocate, allocateOrdered, channelsLastOrder, copyOf, zerosLike } from '../tensor/create.ts';
 import { backendOf, checkDevice } from '../tensor/devices.ts';
 import { checkNoInternalOverlap, checkNoPartialOverlap, denseOrder, overlapOf } from '../tensor/layout.ts';
@@ -19,7 +19,7 @@ export const allocateLike = (x: Tensor, format: MemoryFormat, dtype: DType = x.d
     if (x.ndim !== 4) throw new RuntimeError('required rank 4 tensor to use channels_last format');
     return allocateOrdered(x.shape, channelsLastOrder, dtype, x.device);
   }
-  const order = format === 'preserve_format' ? denseOrder(x) : null;
+  const order = format === 'preserve_format' && !isContiguous(x) ? denseOrder(x) : null;
   return order === null
     ? allocate(x.shape, dtype, x.device)
     : allocateOrdered(x.shape, order, dtype, x.device);
@@ -53,7 +53,7 @@ export const toOp = defineOp<X, { dtype: DType; format: MemoryFormat }>({
 });
 
 /** `copy_`: the source broadcast and converted into the target. The target's own values no longer matter. */
-export const copyOp = defineOp<{ readonly target: Tensor; readonly source: Tensor }, undefined>({
+export const copyOp = defineOp<{ readonly target: Tensor; readonly source: Tensor }>({
   name: 'copy_',
   node: 'CopyBackwards',
   saves: [],

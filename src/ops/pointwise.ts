@@ -120,7 +120,7 @@ export const broadcastView = (x: Tensor, shape: readonly number[]): View => {
 const withNumbers = (expression: Expression, operands: readonly Operand[]): Expression => {
   const pattern = operands.map((x) => (x instanceof Tensor ? 't' : 'n')).join('');
   let patterns = variants.get(expression);
-  if (patterns === undefined) variants.set(expression, (patterns = new Map()));
+  if (patterns === undefined) variants.set(expression, (patterns = new Map<string, Expression>()));
   let variant = patterns.get(pattern);
   if (variant === undefined) {
     variant = {
@@ -129,7 +129,7 @@ const withNumbers = (expression: Expression, operands: readonly Operand[]): Expr
         const lanes = given[0]!.lanes;
         let tensor = 0;
         let number = 0;
-        const all = [...pattern].map((kind): Value =>
+        const all = Array.from(pattern, (kind): Value =>
           kind === 't' ? given[tensor++]! : scalars[number++]!.splat(lanes),
         );
         return expression.evaluate(all, scalars.slice(number));

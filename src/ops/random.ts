@@ -41,11 +41,11 @@ const fillInMemoryOrder = (x: Tensor, draw: (elements: Elements) => void): void 
   checkNoInternalOverlap(x);
   if (denseOrder(x) !== null) {
     const { storage, dtype, offset } = x;
-    draw(rawWindow({ storage, dtype, offset, shape: [x.numel()], strides: [1] }) as Elements);
+    draw(rawWindow({ storage, dtype, offset, shape: [x.numel()], strides: [1] }));
     return;
   }
   const packed = allocateOrdered(x.shape, memoryOrder(x), x.dtype, x.device);
-  draw(rawWindow(packed) as Elements);
+  draw(rawWindow(packed));
   backendOf(x.device).copy(x, packed);
 };
 

@@ -26,9 +26,7 @@ interface OpsGolden {
   readonly promotion: Readonly<Record<DType, Readonly<Record<string, readonly string[]>>>>;
   readonly castErrors: Readonly<Record<string, string>>;
   readonly errors: Readonly<Record<string, readonly [kind: string, text: string]>>;
-  readonly scenarios: Readonly<
-    Record<string, Readonly<Record<string, CodedValues | string | readonly string[]>>>
-  >;
+  readonly scenarios: Readonly<Record<string, Readonly<Record<string, CodedValues | readonly string[]>>>>;
   readonly random: Readonly<Record<string, { readonly values: CodedValues; readonly next: number }>>;
 }
 export const golden = goldenJson<OpsGolden>('ops.json');
@@ -40,7 +38,7 @@ export const decode = (x: CodedValues): Values =>
     ? (x as readonly CodedValues[]).map(decode)
     : typeof x === 'string'
       ? coded[x]!
-      : Number(x as number | boolean);
+      : Number(x);
 
 /** The same in a flat list. */
 export const decodeFlat = (x: CodedValues): number[] =>
@@ -59,12 +57,7 @@ export const uniforms = (seed: number): (() => number) => {
 
 /** A tensor as a sample describes it: floats are float64 and require a gradient. */
 export const sampleTensor = (sample: Exclude<SampleTensor, null>, random: () => number): Tensor => {
-  const {
-    shape,
-    low = -1,
-    high = 1,
-    dtype = 'float64',
-  } = 'shape' in sample ? sample : { shape: sample as readonly number[] };
+  const { shape, low = -1, high = 1, dtype = 'float64' } = 'shape' in sample ? sample : { shape: sample };
   const count = shape.reduce((n, size) => n * size, 1);
   const values = Array.from({ length: count }, () => low + (high - low) * random());
   if (dtype === 'bool')
@@ -72,6 +65,6 @@ export const sampleTensor = (sample: Exclude<SampleTensor, null>, random: () => 
       values.map((x) => x > (low + high) / 2),
       { shape, dtype },
     );
-  if (dtype === 'int64') return tensor(values.map(Math.floor), { shape, dtype });
+  if (dtype === 'int64' || dtype === 'int32') return tensor(values.map(Math.floor), { shape, dtype });
   return tensor(values, { shape, dtype, requiresGrad: true });
 };

@@ -116,6 +116,9 @@ const ofIntegers: Readonly<Record<string, Binary>> = {
 /** float32 functions are within a few ulp of each other; arithmetic is exact. */
 const tolerance = { float32: { rtol: 5e-7, atol: 1e-38 }, float64: { rtol: 2e-15, atol: 1e-300 } } as const;
 
+/** PyTorch has 1/6, and alpha in the gradient of celu, in float32 only. */
+const singleConstants: ReadonlySet<string> = new Set(['celu 1.7', 'hardsigmoid']);
+
 describe.each(targetNames)('on %s', (target) => {
   beforeEach(() => setTarget(target));
 
@@ -133,11 +136,12 @@ describe.each(targetNames)('on %s', (target) => {
       const y = activations[name]!(x);
       expect(y).toBeAllclose(decodeFlat(value), { rtol: 1e-14, atol: 1e-16 });
       expect(y.gradFn?.name).toBe(node);
+      const near = { rtol: singleConstants.has(name) ? 1e-7 : 1e-13, atol: 1e-15 };
       const [once] = grad(y.sum(), x);
-      expect(once).toBeAllclose(decodeFlat(slope), { rtol: 1e-13, atol: 1e-15 });
+      expect(once).toBeAllclose(decodeFlat(slope), near);
       // When gradients are recorded they are made of other operations, with the same result.
       const [recorded] = grad(activations[name]!(x).sum(), x, { createGraph: true });
-      expect(recorded).toBeAllclose(decodeFlat(slope), { rtol: 1e-13, atol: 1e-15 });
+      expect(recorded).toBeAllclose(decodeFlat(slope), near);
     },
   );
 

@@ -101,7 +101,7 @@ export const geluTanhGrad = (grad: Value, x: Value): Value => {
 export const hardswish = (x: Value): Value => x.mul(x.add(3).max(0).min(6)).div(6);
 export const hardswishGrad = (grad: Value, x: Value): Value => {
   const between = grad.mul(x.div(3).add(0.5));
-  return x.lt(-3).select(like(x, 0), x.le(3).select(between, grad));
+  return x.lt(-3).select(like(x, 0), x.lt(3).select(between, grad));
 };
 /** min(max(x + 3, 0), 6) / 6 */
 export const hardsigmoid = (x: Value): Value => x.add(3).max(0).min(6).div(6);
