@@ -2,6 +2,7 @@
  * Attributes of modules: what is assigned decides where it is kept. A parameter, buffer or child is found under its
  * name like any attribute, in the order of registration also when the name looks like a number.
  */
+import { KeyError } from '../errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { typeName } from './names.ts';
 import { Parameter } from './parameter.ts';
@@ -11,6 +12,13 @@ import type { RegisteredModule, Registries } from './registries.ts';
 let moduleClass: new () => object;
 export const nameModuleClass = (base: new () => object): void => {
   moduleClass = base;
+};
+
+/** @throws TypeError, KeyError for what cannot be the name of a parameter or buffer */
+export const checkName = (kind: string, name: string): void => {
+  if (typeof name !== 'string') throw new TypeError(`${kind} name should be a string. Got ${typeName(name)}`);
+  if (name.includes('.')) throw new KeyError(`${kind} name can't contain "."`);
+  if (name === '') throw new KeyError(`${kind} name can't be empty string ""`);
 };
 
 const registered = (target: Registries, key: string | symbol): key is string =>
@@ -24,6 +32,9 @@ const lookUp = (target: Registries, key: string): unknown =>
 const keep = (target: Registries, key: string, value: unknown): boolean => {
   const empty = value === null || value === undefined;
   if (value instanceof Parameter) {
+    checkName('parameter', key);
+    if (key in (Object.getPrototypeOf(target) as object))
+      throw new KeyError(`attribute '${key}' already exists`);
     forget(target, key, [target._buffers, target._modules]);
     target._parameters.set(key, value);
     return true;

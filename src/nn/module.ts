@@ -6,7 +6,7 @@ import { AttributeError, KeyError, NotImplementedError, ValueError } from '../er
 import { toOptions, type ToOptions } from '../ops/copies.ts';
 import { zerosLike } from '../tensor/create.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { makeModuleProxy, nameModuleClass } from './attributes.ts';
+import { checkName, makeModuleProxy, nameModuleClass } from './attributes.ts';
 import { typeName } from './names.ts';
 import { Parameter } from './parameter.ts';
 import { moduleText } from './repr.ts';
@@ -396,11 +396,5 @@ export interface Module<Args extends readonly unknown[] = [input: Tensor], Resul
   /** Runs the module: hooks and `forward`. */
   (...args: Args): Result;
 }
-
-const checkName = (kind: string, name: string): void => {
-  if (typeof name !== 'string') throw new TypeError(`${kind} name should be a string. Got ${typeName(name)}`);
-  if (name.includes('.')) throw new KeyError(`${kind} name can't contain "."`);
-  if (name === '') throw new KeyError(`${kind} name can't be empty string ""`);
-};
 
 nameModuleClass(Module);

@@ -1,0 +1,630 @@
+import { inspect } from 'node:util';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import * as flow from '../../src/index.ts';
+import { nn, type Tensor } from '../../src/index.ts';
+import { goldenJson } from '../golden/golden.ts';
+
+const parameter = (...shape: number[]): nn.Parameter => new nn.Parameter(flow.zeros(shape));
+/** For assignments that TypeScript would refuse. */
+const loose = (module: nn.AnyModule): Record<string, unknown> => module as unknown as Record<string, unknown>;
+const keys = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()];
+
+describe('what is assigned to a module decides where it is kept', () => {
+  it('registers parameters and modules, in class fields and in constructors, and keeps all else as it is', () => {
+    class Net extends nn.Module {
+      first = new nn.Linear(2, 3);
+      scale = parameter(2);
+      plain = flow.ones([2]);
+      list = [new nn.ReLU()];
+      last: nn.Linear;
+      constructor(readonly width: number) {
+        super();
+        this.last = new nn.Linear(3, width);
+      }
+    }
+    const net = new Net(4);
+    expect(keys(net._modules)).toEqual(['first', 'last']);
+    expect(keys(net._parameters)).toEqual(['scale']);
+    expect(keys(net._buffers)).toEqual([]);
+    expect(net.last).toBe(net._modules.get('last'));
+    expect(net.scale).toBe(net._parameters.get('scale'));
+    expect(net.width).toBe(4);
+    expect(net.plain.shape).toEqual([2]);
+    expect(net.list).toHaveLength(1);
+  });
+
+  it('keeps a name in its place when it is assigned again, and moves it to the end when it was deleted', () => {
+    const net = loose(new nn.Module());
+    net['10'] = parameter(1);
+    net['2'] = parameter(1);
+    net['01'] = parameter(1);
+    net['2'] = parameter(3);
+    const { _parameters } = net as unknown as nn.Module;
+    expect(keys(_parameters)).toEqual(['10', '2', '01']);
+    delete net['10'];
+    net['10'] = parameter(1);
+    expect(keys(_parameters)).toEqual(['2', '01', '10']);
+  });
+
+  it('takes null for a registered name, and keeps the name', () => {
+    const net = new nn.Linear(2, 3);
+    net.bias = null;
+    expect(net.bias).toBeNull();
+    expect(keys(net._parameters)).toEqual(['weight', 'bias']);
+    expect(() => (loose(net)['bias'] = flow.zeros([3]))).toThrow(
+      "cannot assign 'torch.FloatTensor' as parameter 'bias' (torch.nn.Parameter or None expected)",
+    );
+    net.bias = parameter(3);
+    expect(keys(net._parameters)).toEqual(['weight', 'bias']);
+  });
+
+  it('moves a name between attributes, buffers, modules and parameters', () => {
+    const module = new nn.Module();
+    const net = loose(module);
+    net['x'] = 3;
+    module.registerBuffer('y', flow.zeros([1]), false);
+    net['z'] = new nn.ReLU();
+    for (const name of ['x', 'y', 'z']) net[name] = parameter(1);
+    expect(keys(module._parameters)).toEqual(['x', 'y', 'z']);
+    expect([...keys(module._buffers), ...keys(module._modules), ...module._nonPersistentBuffers]).toEqual([]);
+    net['child'] = 3;
+    module.registerBuffer('buffer', null);
+    net['child'] = new nn.ReLU();
+    net['buffer'] = new nn.ReLU();
+    expect(keys(module._modules)).toEqual(['child', 'buffer']);
+    expect(keys(module._buffers)).toEqual([]);
+  });
+
+  it('keeps a buffer a buffer, and its persistence', () => {
+    const net = new nn.Module();
+    net.registerBuffer('a', flow.zeros([1]), false);
+    const other = flow.ones([2]);
+    loose(net)['a'] = other;
+    expect(net._buffers.get('a')).toBe(other);
+    expect(keys(net.stateDict())).toEqual([]);
+    net.registerBuffer('a', other);
+    expect(keys(net.stateDict())).toEqual(['a']);
+    net.registerBuffer('p', parameter(1));
+    expect(keys(net._parameters)).toEqual([]);
+    expect(keys(net._buffers)).toEqual(['a', 'p']);
+  });
+
+  it('refuses names that registering would refuse', () => {
+    const net = loose(new nn.Module());
+    expect(() => (net['a.b'] = parameter(1))).toThrow(new flow.KeyError('parameter name can\'t contain "."'));
+    expect(() => (net['forward'] = parameter(1))).toThrow(
+      new flow.KeyError("attribute 'forward' already exists"),
+    );
+  });
+
+  it('deletes parameters, buffers, modules and attributes', () => {
+    const net = new nn.Module();
+    loose(net)['weight'] = parameter(1);
+    loose(net)['child'] = new nn.ReLU();
+    loose(net)['plain'] = 3;
+    net.registerBuffer('buffer', flow.zeros([1]), false);
+    for (const name of ['weight', 'child', 'plain', 'buffer']) {
+      expect(name in net).toBe(true);
+      net.deleteAttribute(name);
+      expect(name in net).toBe(false);
+      expect(loose(net)[name]).toBeUndefined();
+    }
+    expect(net._nonPersistentBuffers.size).toBe(0);
+  });
+
+  it('lists the registered names with the attributes', () => {
+    class Net extends nn.Module {
+      size = 3;
+      conv = new nn.Conv2d(1, 1, 1);
+    }
+    expect(Object.keys(new Net())).toEqual(['training', 'size', 'conv']);
+  });
+
+  it('finds children also under the name of a method, which stays a method', () => {
+    const net = new nn.Module();
+    loose(net)['modules'] = new nn.ReLU();
+    expect(Array.from(net.children(), String)).toEqual(['ReLU()']);
+    expect(Array.from(net.modules())).toHaveLength(2);
+  });
+
+  it('lets forward be replaced on one object', () => {
+    const net = new nn.ReLU();
+    net.forward = (x) => x.neg();
+    expect(net(flow.ones([1])).item()).toBe(-1);
+    expect(Object.hasOwn(net, 'forward')).toBe(true);
+  });
+});
+
+describe('a module is an object like others', () => {
+  it('is callable, has its class, and is equal to itself only', () => {
+    const [a, b] = [new nn.Linear(2, 2), new nn.Linear(2, 2)];
+    expect(typeof a).toBe('function');
+    expect(a).toBeInstanceOf(nn.Linear);
+    expect(a).toBeInstanceOf(nn.Module);
+    expect(a.constructor).toBe(nn.Linear);
+    expect(a === b).toBe(false);
+    expect(new Set([a, b, a]).size).toBe(2);
+  });
+
+  it('survives await, inspection, spreading and JSON', async () => {
+    const net = new nn.Sequential(new nn.ReLU());
+    expect(await net).toBe(net);
+    expect(inspect(net)).toBe('Sequential(\n  (0): ReLU()\n)');
+    expect(`${String(net)}`).toBe(inspect(net));
+    expect({ ...net }).toEqual({ training: true, 0: net.get(0) });
+    expect(() => JSON.stringify(net)).not.toThrow();
+    expect(() => Number(net)).toThrow(TypeError);
+  });
+
+  it('keeps private fields and accessors of its class', () => {
+    class Counter extends nn.Module {
+      #calls = 0;
+      get calls(): number {
+        return this.#calls;
+      }
+      set calls(value: number) {
+        this.#calls = value;
+      }
+      override forward(x: Tensor): Tensor {
+        this.#calls++;
+        return x;
+      }
+    }
+    const net = new Counter();
+    const x = flow.ones([1]);
+    expect(net(net(x))).toBe(x);
+    expect(net.calls).toBe(2);
+    net.calls = 7;
+    expect(net.calls).toBe(7);
+    expect(Object.keys(net)).toEqual(['training']);
+  });
+
+  it('gives `this` in forward as users know the module', () => {
+    class Self extends nn.Module<[], unknown> {
+      override forward(): unknown {
+        return this;
+      }
+    }
+    const net = new Self();
+    expect(net()).toBe(net);
+    expect(net.call()).toBe(net);
+  });
+});
+
+describe('modules have types', () => {
+  class Net extends nn.Module {
+    conv = new nn.Conv2d(1, 8, 3);
+    fc = new nn.Linear(8, 10);
+    override forward(x: Tensor) {
+      return this.fc(this.conv(x).relu().flatten(1));
+    }
+  }
+  class Two extends nn.Module<[x: Tensor, scale: number], [Tensor, string]> {
+    override forward(x: Tensor, scale: number): [Tensor, string] {
+      return [x.mul(scale), 'two'];
+    }
+  }
+
+  it('calls take what forward takes and give what it gives', () => {
+    expectTypeOf(new Net()).toBeCallableWith(flow.ones([1, 1, 3, 3]));
+    expectTypeOf(new Net()).parameters.toEqualTypeOf<[input: Tensor]>();
+    expectTypeOf(new Net()).returns.toEqualTypeOf<Tensor>();
+    expectTypeOf(new Two()).parameters.toEqualTypeOf<[x: Tensor, scale: number]>();
+    expectTypeOf(new Two()).returns.toEqualTypeOf<[Tensor, string]>();
+    expectTypeOf(new nn.CrossEntropyLoss()).parameters.toEqualTypeOf<[input: Tensor, target: Tensor]>();
+    expectTypeOf(new nn.Sequential()).returns.toEqualTypeOf<Tensor>();
+    expectTypeOf(new Net().conv).toEqualTypeOf<nn.Conv2d>();
+    expectTypeOf(new Net().fc.bias).toEqualTypeOf<nn.Parameter | null>();
+    expectTypeOf(new Net().to('float64').eval()).toEqualTypeOf<Net>();
+    expectTypeOf(new nn.Sequential(new Two(), new Net())).toEqualTypeOf<nn.Sequential>();
+    const [scaled, name] = new Two()(flow.ones([2]), 3);
+    expect([scaled.tolist(), name]).toEqual([[3, 3], 'two']);
+  });
+});
+
+describe('registering refuses what PyTorch refuses, in its words', () => {
+  const { module: cases } = goldenJson<{
+    module: readonly { readonly name: string; readonly error?: string; readonly message?: string }[];
+  }>('errors.json');
+  /** Python prints a KeyError's text as it would print a string: in quotes. */
+  const unquoted = (text: string): string =>
+    text.slice(1, -1).replaceAll(text.startsWith("'") ? "\\'" : '\\"', text[0]!);
+
+  const conv = (): nn.Conv2d => new nn.Conv2d(1, 2, 3);
+  const any = (value: unknown): never => value as never;
+  const trio = (): nn.Sequential =>
+    new nn.Sequential(conv(), new nn.Conv2d(2, 2, 1, { bias: false }), new nn.ReLU());
+  const nested = (): nn.AnyModule => {
+    const net = new nn.Module();
+    loose(net)['b'] = new nn.Sequential(conv());
+    return net;
+  };
+  /** A state dictionary of `trio` with some entries replaced, or (by null) left out. */
+  const state = (changes: Readonly<Record<string, unknown>>): never => {
+    const dict = new Map<string, unknown>(trio().stateDict());
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === null) dict.delete(key);
+      else dict.set(key, value);
+    }
+    return any(dict);
+  };
+  const zeros = (...shape: number[]): Tensor => flow.zeros(shape);
+  const buffered = (): nn.AnyModule => {
+    const net = new nn.Module();
+    net.registerBuffer('a', zeros(1));
+    return net;
+  };
+
+  const calls: Readonly<Record<string, () => unknown>> = {
+    'addModule(name, 3)': () => conv().addModule('name', any(3)),
+    'addModule(3, module)': () => conv().addModule(any(3), conv()),
+    "addModule('a.b', module)": () => conv().addModule('a.b', conv()),
+    "addModule('', module)": () => conv().addModule('', conv()),
+    "addModule('stride', module): plain attribute exists": () => conv().addModule('stride', conv()),
+    "addModule('weight', module): parameter exists": () => conv().addModule('weight', conv()),
+    "addModule('forward', module): method exists": () => conv().addModule('forward', conv()),
+    "addModule('a', null)": () => conv().addModule('a', null),
+    "registerParameter('a', 3)": () => conv().registerParameter('a', any(3)),
+    "registerParameter('a', plain tensor)": () => conv().registerParameter('a', any(zeros(1))),
+    'registerParameter(3, parameter)': () => conv().registerParameter(any(3), parameter(1)),
+    "registerParameter('a.b', parameter)": () => conv().registerParameter('a.b', parameter(1)),
+    "registerParameter('', parameter)": () => conv().registerParameter('', parameter(1)),
+    "registerParameter('stride', parameter)": () => conv().registerParameter('stride', parameter(1)),
+    "registerParameter('a', null)": () => conv().registerParameter('a', null),
+    "registerBuffer('a', 3)": () => conv().registerBuffer('a', any(3)),
+    'registerBuffer(3, tensor)': () => conv().registerBuffer(any(3), zeros(1)),
+    "registerBuffer('a.b', tensor)": () => conv().registerBuffer('a.b', zeros(1)),
+    "registerBuffer('', tensor)": () => conv().registerBuffer('', zeros(1)),
+    "registerBuffer('stride', tensor)": () => conv().registerBuffer('stride', zeros(1)),
+    "registerBuffer('weight', tensor)": () => conv().registerBuffer('weight', zeros(1)),
+    'assign a tensor to a parameter name': () => (loose(conv())['weight'] = zeros(1)),
+    'assign a number to a parameter name': () => (loose(conv())['weight'] = 3),
+    'assign a number to a buffer name': () => (loose(buffered())['a'] = 3),
+    'assign a number to a child name': () => (loose(trio())['0'] = 3),
+    'read a missing attribute': () => conv().getAttribute('foo'),
+    'delete a missing attribute': () => conv().deleteAttribute('foo'),
+    'call a module without forward': () => new nn.Module()(zeros(1)),
+    "train('x')": () => conv().train(any('x')),
+    'train(null)': () => conv().train(any(null)),
+    'load: one key missing': () => trio().loadStateDict(state({ '0.bias': null })),
+    'load: {}': () => trio().loadStateDict({}),
+    'load: three unexpected keys': () =>
+      trio().loadStateDict(state({ zz: zeros(1), '0.q': zeros(1), '1.bias': zeros(2) })),
+    'load: missing and unexpected': () =>
+      trio().loadStateDict(state({ '0.bias': null, '1.weight': null, zz: zeros(1) })),
+    'load: shape mismatch': () => trio().loadStateDict(state({ '0.weight': zeros(2, 1, 3, 2) })),
+    'load: shape mismatch, strict=false': () =>
+      trio().loadStateDict(state({ '0.weight': zeros(2, 1, 3, 2) }), false),
+    'load: all three kinds': () =>
+      trio().loadStateDict(
+        state({ '0.weight': zeros(2, 1, 3, 2), '0.bias': null, u: zeros(1), '1.weight': zeros(3) }),
+      ),
+    'load: value is a number': () => trio().loadStateDict(state({ '0.weight': 3 })),
+    'load: a list in place of the dictionary': () => trio().loadStateDict(any([])),
+    'to(int32)': () => conv().to('int32'),
+    "getSubmodule('b.9')": () => nested().getSubmodule('b.9'),
+    "getSubmodule('b.0.weight')": () => nested().getSubmodule('b.0.weight'),
+    "getParameter('0.foo')": () => trio().getParameter('0.foo'),
+    "getParameter('0.stride')": () => trio().getParameter('0.stride'),
+    'Parameter of an integer tensor': () => new nn.Parameter(flow.zeros([1], { dtype: 'int64' })),
+  };
+
+  it.each(cases.filter((c) => c.name in calls).map((c) => [c.name, c] as const))('%s', (name, c) => {
+    const call = calls[name]!;
+    if (c.error === undefined) return void expect(call).not.toThrow();
+    let thrown: unknown;
+    try {
+      call();
+    } catch (error) {
+      thrown = error;
+    }
+    const message = c.error === 'KeyError' ? unquoted(c.message!) : c.message;
+    expect(thrown).toBeInstanceOf(Error);
+    expect([(thrown as Error).name, (thrown as Error).message]).toEqual([c.error, message]);
+  });
+
+  it('all of the calls above are in the golden data', () => {
+    expect(Object.keys(calls).filter((name) => !cases.some((c) => c.name === name))).toEqual([]);
+  });
+
+  it('an unknown device is refused with the devices that there are', () => {
+    expect(() => conv().to('foo')).toThrow(
+      new flow.RuntimeError('Expected one of cpu, cuda, webgpu device type at start of device string: foo'),
+    );
+    expect(() => conv().to('cuda')).toThrow(
+      new flow.RuntimeError('device cuda is not available: this version of Millrace computes on the CPU'),
+    );
+  });
+
+  it('a registered null is found, and its name is taken', () => {
+    const net = new nn.Module();
+    net.registerParameter('a', null);
+    expect(net.getAttribute('a')).toBeNull();
+    expect(() => net.registerBuffer('a', null)).toThrow("attribute 'a' already exists");
+    expect(() => net.getParameter('a')).toThrow('`a` is not an nn.Parameter');
+    expect(() => net.getBuffer('a')).toThrow('`a` is not a buffer');
+  });
+});
+
+describe('members are found by path', () => {
+  const inner = new nn.Sequential(new nn.Conv2d(1, 2, 3));
+  const net = new nn.Sequential(inner);
+  it('modules, parameters and buffers', () => {
+    expect(net.getSubmodule('')).toBe(net);
+    expect(net.getSubmodule('0.0')).toBe(inner.get(0));
+    expect(net.getParameter('0.0.weight')).toBe((inner.get(0) as nn.Conv2d).weight);
+    inner.registerBuffer('count', flow.zeros([]));
+    expect(net.getBuffer('0.count')).toBe(inner._buffers.get('count'));
+    expect(() => net.getBuffer('0.0.weight')).toThrow(new flow.AttributeError('`weight` is not a buffer'));
+  });
+});
+
+describe('hooks run in the order of registration, around forward', () => {
+  const {
+    hook_order,
+    hook_removed_during_call_still_runs_once,
+    hook_added_during_call_waits_for_the_next_call,
+    nested_hooks,
+  } = goldenJson<{
+    hook_order: { input: number[]; result: number[]; log: unknown[] };
+    hook_removed_during_call_still_runs_once: number[];
+    hook_added_during_call_waits_for_the_next_call: unknown[];
+    nested_hooks: { log: string[] };
+  }>('transcripts.json');
+
+  it('each sees what the one before has made of arguments and result', () => {
+    const log: unknown[] = [];
+    const relu = new nn.ReLU();
+    relu.registerForwardPreHook(() => void log.push('pre1'));
+    relu.registerForwardPreHook((_, [x]) => {
+      log.push('pre2');
+      return (x as Tensor).add(1);
+    });
+    relu.registerForwardHook(
+      (_, [x], y) => void log.push(['post1', (x as Tensor).tolist(), (y as Tensor).tolist()]),
+    );
+    relu.registerForwardHook((_, __, y) => (y as Tensor).mul(2));
+    relu.registerForwardHook((_, __, y) => void log.push(['post3', (y as Tensor).tolist()]));
+    expect(relu(flow.tensor(hook_order.input)).tolist()).toEqual(hook_order.result);
+    expect(log).toEqual(hook_order.log);
+  });
+
+  it('one that removes another during a call does so from the next call on', () => {
+    const log: unknown[] = [];
+    const relu = new nn.ReLU();
+    const x = flow.ones([1]);
+    relu.registerForwardHook(() => {
+      log.push(1);
+      second.remove();
+    });
+    const second = relu.registerForwardHook(() => void log.push(2));
+    relu(x);
+    relu(x);
+    expect(log).toEqual(hook_removed_during_call_still_runs_once);
+  });
+
+  it('one that is added during a call waits for the next', () => {
+    const log: unknown[] = [];
+    const relu = new nn.ReLU();
+    const x = flow.ones([1]);
+    let added = false;
+    relu.registerForwardHook(() => {
+      log.push(1);
+      if (!added) relu.registerForwardHook(() => void log.push(2));
+      added = true;
+    });
+    relu(x);
+    log.push('|');
+    relu(x);
+    expect(log).toEqual(hook_added_during_call_waits_for_the_next_call);
+  });
+
+  it('a child inside its parent', () => {
+    const log: string[] = [];
+    const net = new nn.Sequential(new nn.Conv2d(1, 1, 1), new nn.Sequential(new nn.ReLU()));
+    for (const [path, module] of net.namedModules()) {
+      module.registerForwardPreHook(() => void log.push(`pre ${path}`));
+      module.registerForwardHook(() => void log.push(`post ${path}`));
+    }
+    net(flow.ones([1, 1, 1, 1]));
+    expect(log).toEqual(nested_hooks.log.filter((line) => !line.startsWith('backward')));
+  });
+
+  it('they get the module, all arguments as an array, and an array takes the place of all', () => {
+    class Add extends nn.Module<[a: number, b: number], number> {
+      override forward(a: number, b: number): number {
+        return a + b;
+      }
+    }
+    const net = new Add();
+    const hook = vi.fn((_: Add, args: readonly unknown[]) => [...args].map((x) => Number(x) * 10));
+    net.registerForwardPreHook(hook);
+    expect(net(1, 2)).toBe(30);
+    expect(hook).toHaveBeenCalledWith(net, [1, 2]);
+    net.registerForwardHook((_, args, result) => [args, result]);
+    expect(net(1, 2)).toEqual([[10, 20], 30]);
+  });
+
+  it('handles have ids of their own, remove once or twice, and end with their block', () => {
+    const relu = new nn.ReLU();
+    const hook = vi.fn();
+    const first = relu.registerForwardHook(hook);
+    {
+      using second = relu.registerForwardHook(hook);
+      expect(second.id).toBeGreaterThan(first.id);
+      relu(flow.ones([1]));
+      expect(hook).toHaveBeenCalledTimes(2);
+    }
+    relu(flow.ones([1]));
+    expect(hook).toHaveBeenCalledTimes(3);
+    first.remove();
+    first.remove();
+    relu(flow.ones([1]));
+    expect(hook).toHaveBeenCalledTimes(3);
+    expect(relu._forwardHooks.size).toBe(0);
+  });
+
+  it('a hook that throws stops the call', () => {
+    const relu = new nn.ReLU();
+    relu.registerForwardPreHook(() => {
+      throw new RangeError('no');
+    });
+    expect(() => relu(flow.ones([1]))).toThrow(RangeError);
+  });
+});
+
+describe('a module and all below it change together', () => {
+  const net = (): nn.Sequential =>
+    new nn.Sequential(new nn.Linear(2, 3), new nn.Sequential(new nn.Dropout(), new nn.BatchNorm2d(3)));
+
+  it('train and eval set the mode and return the module', () => {
+    const module = net();
+    expect(Array.from(module.modules(), (m) => m.training)).toEqual([true, true, true, true, true]);
+    expect(module.eval()).toBe(module);
+    expect(Array.from(module.modules(), (m) => m.training)).toEqual([false, false, false, false, false]);
+    (module.get(1) as nn.Sequential).train();
+    expect(Array.from(module.modules(), (m) => m.training)).toEqual([false, false, true, true, true]);
+  });
+
+  it('requiresGrad_ sets all parameters, not buffers', () => {
+    const module = net();
+    expect(module.requiresGrad_(false)).toBe(module);
+    expect(Array.from(module.parameters(), (p) => p.requiresGrad)).toEqual([false, false, false, false]);
+    module.requiresGrad_();
+    expect(Array.from(module.parameters(), (p) => p.requiresGrad)).toEqual([true, true, true, true]);
+    expect(Array.from(module.buffers(), (b) => b.requiresGrad)).toEqual([false, false, false]);
+  });
+
+  it('zeroGrad fills gradients in place, or drops them', () => {
+    const module = new nn.Linear(2, 3);
+    const grad = flow.ones([3, 2]);
+    module.weight.grad = grad;
+    module.zeroGrad();
+    expect(module.weight.grad).toBe(grad);
+    expect(grad.tolist()).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(module.bias!.grad).toBeNull();
+    module.zeroGrad(true);
+    expect(module.weight.grad).toBeNull();
+  });
+
+  it('zeroGrad cuts a gradient off the graph that made it', () => {
+    const module = new nn.Linear(2, 3);
+    const source = flow.ones([3, 2], { requiresGrad: true });
+    module.weight.grad = source.mul(2);
+    module.zeroGrad();
+    expect(module.weight.grad.requiresGrad).toBe(false);
+    expect(module.weight.grad.tolist()).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  const golden = goldenJson<{ double: Record<string, boolean | string> }>('transcripts.json').double;
+  it('double keeps the objects of parameters and gradients, as PyTorch does', () => {
+    const module = new nn.BatchNorm2d(2);
+    const { weight } = module;
+    const grad = flow.ones([2]);
+    weight!.grad = grad;
+    const [mean, count] = ['running_mean', 'num_batches_tracked'].map((name) => module._buffers.get(name));
+    expect(module.double()).toBe(module);
+    expect({
+      parameter_object_kept: module.weight === weight,
+      grad_object_kept: weight!.grad === grad,
+      grad_dtype: `torch.${grad.dtype}`,
+      float_buffer_object_kept: module._buffers.get('running_mean') === mean,
+      int_buffer_object_kept: module._buffers.get('num_batches_tracked') === count,
+      int_buffer_dtype: `torch.${module._buffers.get('num_batches_tracked')!.dtype}`,
+    }).toEqual(golden);
+    expect(weight!.dtype).toBe('float64');
+    expect([weight!.requiresGrad, weight!.isLeaf]).toEqual([true, true]);
+  });
+
+  it.each(['float', 'double', 'half', 'bfloat16'] as const)('%s converts what is floating', (method) => {
+    const module = new nn.BatchNorm2d(2);
+    const dtype = { float: 'float32', double: 'float64', half: 'float16', bfloat16: 'bfloat16' }[method];
+    module[method]();
+    expect(Array.from(module.stateDict().values(), (t) => t.dtype)).toEqual([
+      dtype,
+      dtype,
+      dtype,
+      dtype,
+      'int64',
+    ]);
+  });
+
+  it('to takes a dtype, a device, both, a tensor, or options', () => {
+    const module = new nn.Linear(2, 3);
+    const { weight } = module;
+    const dtype = (): flow.DType => module.weight.dtype;
+    module.to('cpu');
+    expect(dtype()).toBe('float32');
+    module.to('float64');
+    expect(dtype()).toBe('float64');
+    module.to('cpu', 'float32');
+    expect(dtype()).toBe('float32');
+    module.to(flow.zeros([1], { dtype: 'float64' }));
+    expect(dtype()).toBe('float64');
+    module.to({ dtype: 'float16', device: 'cpu' });
+    expect(dtype()).toBe('float16');
+    expect(module.weight).toBe(weight);
+  });
+
+  it('to channels_last changes the layout of 4-D parameters only', () => {
+    const module = new nn.Sequential(new nn.Conv2d(2, 3, 2), new nn.Linear(2, 3));
+    const before = module.getParameter('0.weight').tolist();
+    module.to({ memoryFormat: 'channels_last' });
+    expect(module.getParameter('0.weight').isContiguous('channels_last')).toBe(true);
+    expect(module.getParameter('0.weight').tolist()).toEqual(before);
+    expect(module.getParameter('1.weight').isContiguous()).toBe(true);
+  });
+
+  it('keeps shared parameters and buffers shared', () => {
+    const [a, b] = [new nn.Linear(2, 2), new nn.Linear(2, 2)];
+    b.weight = a.weight;
+    const shared = flow.zeros([1]);
+    a.registerBuffer('x', shared);
+    b.registerBuffer('y', shared);
+    const module = new nn.Sequential(a, b).to('float64');
+    expect(a.weight).toBe(b.weight);
+    expect(a.bias).not.toBe(b.bias);
+    expect(a._buffers.get('x')).toBe(b._buffers.get('y'));
+    expect(a._buffers.get('x')!.dtype).toBe('float64');
+    expect(Array.from(module.parameters())).toHaveLength(3);
+  });
+});
+
+describe('containers', () => {
+  const relu = new nn.ReLU();
+  const tanh = new nn.Tanh();
+
+  it('Sequential takes modules or names for them, counts and iterates', () => {
+    const net = new nn.Sequential({ act: relu, out: tanh });
+    expect(keys(net._modules)).toEqual(['act', 'out']);
+    expect(net.length).toBe(2);
+    expect([...net]).toEqual([relu, tanh]);
+    expect([net.get(0), net.get(-1)]).toEqual([relu, tanh]);
+    expect(() => net.get(2)).toThrow(new flow.IndexError('index 2 is out of range'));
+    expect(() => net.get(-3)).toThrow(flow.IndexError);
+    expect(
+      new nn.Sequential(relu)
+        .append(tanh)(flow.tensor([-1, 0]))
+        .tolist(),
+    ).toEqual([0, 0]);
+    const x = flow.ones([1]);
+    expect(new nn.Sequential()(x)).toBe(x);
+  });
+
+  it('ModuleList appends, extends and inserts, and is not called', () => {
+    const list = new nn.ModuleList([relu]);
+    list.append(tanh).extend([relu]);
+    list.insert(1, new nn.Sigmoid());
+    expect(Array.from(list, String)).toEqual(['ReLU()', 'Sigmoid()', 'Tanh()', 'ReLU()']);
+    expect(keys(list._modules)).toEqual(['0', '1', '2', '3']);
+    expect(() => (list as unknown as nn.Module)(flow.ones([1]))).toThrow(flow.NotImplementedError);
+  });
+});
