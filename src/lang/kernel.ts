@@ -15,12 +15,12 @@ import type { ElementType, Machine, RegisterElement, StorageType, Type } from '.
 import { Value, type Operand, type Variable } from './value.ts';
 import { verify } from './verify.ts';
 
-interface TensorSpec {
+export interface TensorSpec {
   readonly kind: 'tensor';
   readonly storage: StorageType;
   readonly access: 'in' | 'out' | 'inout';
 }
-interface NumberSpec {
+export interface NumberSpec {
   readonly kind: 'number';
   readonly element: ElementType | 'index';
 }
@@ -172,7 +172,7 @@ export const iota = (element: 'i32' | 'i64', lanes: number = builder().lanes): V
   builder().emit({ element, lanes }, (dst) => ({ op: 'iota', dst }));
 
 /** The value where the lane exists, `neutral` in the lanes beyond the end of a partial step. */
-export const active = (i: LaneIndex, value: Value, neutral: number): Value => {
+export const active = (i: LaneIndex, value: Value, neutral: Operand): Value => {
   if (i.count === undefined) return value;
   return iota('i32', i.lanes).lt(i.count.to('i32')).select(value, neutral);
 };

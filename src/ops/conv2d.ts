@@ -4,7 +4,7 @@ import type { ConvGeometry } from '../device/backend.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { backendOf } from '../tensor/devices.ts';
-import { allocate, allocateOrdered, channelsLastOrder, copyOf } from '../tensor/create.ts';
+import { allocate, allocateOrdered, channelsLastOrder, copyOf, zeros } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 interface ConvInputs {
@@ -130,10 +130,15 @@ export const conv2dWeightGradOp = defineOp<
   ],
 });
 
+/** Of an empty batch the gradients are constants: as in PyTorch they depend on nothing. */
 const inputGrad = (grad: Tensor, weight: Tensor, target: Target, p: ConvGeometry): Tensor =>
-  call(conv2dInputGradOp, { grad, weight }, { ...p, target });
+  grad.numel() === 0
+    ? zeros(target.shape, { dtype: grad.dtype, device: grad.device })
+    : call(conv2dInputGradOp, { grad, weight }, { ...p, target });
 const weightGrad = (grad: Tensor, input: Tensor, target: Target, p: ConvGeometry): Tensor =>
-  call(conv2dWeightGradOp, { grad, input }, { ...p, target });
+  grad.numel() === 0
+    ? zeros(target.shape, { dtype: grad.dtype, device: grad.device })
+    : call(conv2dWeightGradOp, { grad, input }, { ...p, target });
 
 /** The result of a convolution in the operands' dtype. Half precision is stored in 16 bits, computed in float32, rounded once. */
 const computed = (

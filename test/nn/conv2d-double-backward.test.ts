@@ -45,7 +45,7 @@ describe.each(targetNames)("Second derivatives of Conv2d on %s are PyTorch's", (
     const expectSame = (actual: Tensor | null, golden: FloatRef): void => {
       expect(actual).not.toBeNull();
       expect(actual!.shape).toEqual(golden.shape);
-      const reference = goldenTensor(golden);
+      const reference = Float64Array.from(goldenTensor(golden));
       const largest = reference.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
       const atol = c.values === 'integers' ? 0 : 1e-13 * largest + 1e-30;
       expect(actual!.detach().toTypedArray()).toBeAllclose(reference, { rtol: 0, atol });

@@ -61,7 +61,7 @@ const expectSame = (actual: Tensor, c: Case, exact: FloatRef, wide: FloatRef | n
     expect(actual.add(0).toTypedArray()).toEqualBits(load(exact).add(0).toTypedArray());
     return;
   }
-  const reference = goldenTensor(wide ?? exact);
+  const reference = Float64Array.from(goldenTensor(wide ?? exact));
   const largest = reference.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   const atol = (c.dtype === 'float32' ? 4e-6 : 1e-13) * largest + 1e-30;
   expect(actual.detach().toTypedArray()).toBeAllclose(reference, { rtol: 0, atol });

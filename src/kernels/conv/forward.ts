@@ -1,0 +1,36 @@
+/** `Backend.conv2d` on a CPU. */
+import type { ConvGeometry } from '../../device/backend.ts';
+import { storageOf, type View } from '../../device/view.ts';
+import type { Correlation } from './correlation.ts';
+
+/** A convolution walks over its kernel as it is. */
+export const forward = (
+  out: View,
+  input: View,
+  weight: View,
+  bias: View | null,
+  { stride, dilation, padding, groups }: ConvGeometry,
+): Correlation => {
+  const [channels, perGroup, rows, columns] = weight.shape as [number, number, number, number];
+  const [outStep, channelStep, rowStep, columnStep] = weight.strides as [number, number, number, number];
+  const outs = channels / groups;
+  return {
+    out,
+    input,
+    taps: {
+      storage: weight.storage,
+      type: storageOf[weight.dtype],
+      offset: weight.offset,
+      group: outs * outStep,
+      out: { size: outs, step: outStep },
+      channels: { size: perGroup, step: channelStep },
+      rows: { size: rows, step: rowStep },
+      columns: { size: columns, step: columnStep },
+    },
+    bias,
+    stride,
+    dilation,
+    origin: [-padding[0][0], -padding[1][0]],
+    groups,
+  };
+};

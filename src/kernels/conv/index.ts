@@ -1,0 +1,27 @@
+/** `Backend`'s convolutions on a CPU. */
+import type { ConvGeometry } from '../../device/backend.ts';
+import type { View } from '../../device/view.ts';
+import { forward } from './forward.ts';
+import { implicitCorrelation } from './implicit.ts';
+import { inputGrad } from './input-grad.ts';
+import { implicitWeightGrad, inWideType } from './weight-grad.ts';
+
+export const conv2d = (
+  out: View,
+  input: View,
+  weight: View,
+  bias: View | null,
+  geometry: ConvGeometry,
+): void => {
+  implicitCorrelation(forward(out, input, weight, bias, geometry));
+};
+
+export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void => {
+  for (const part of inputGrad(gradInput, grad, weight, geometry)) implicitCorrelation(part);
+};
+
+export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
+  inWideType(gradWeight, (out) => {
+    implicitWeightGrad(out, grad, input, geometry);
+  });
+};
