@@ -85,6 +85,15 @@ export class BatchNorm2d extends Module {
     return batchNorm(input, mean, variance, { weight, bias, eps, momentum, training });
   }
 
+  override get _version(): number {
+    return 2;
+  }
+  /** The first form did not count batches. */
+  override _upgradeState(state: Map<string, unknown>, prefix: string, version = 1): void {
+    const key = `${prefix}num_batches_tracked`;
+    if (version < 2 && this.trackRunningStats && !state.has(key)) state.set(key, tensor(0n));
+  }
+
   override extraRepr(): string {
     const { numFeatures, eps, momentum, affine, trackRunningStats } = this;
     return `${String(numFeatures)}, eps=${floatRepr(eps)}, momentum=${momentum === null ? 'None' : floatRepr(momentum)}, affine=${bool(affine)}, track_running_stats=${bool(trackRunningStats)}`;

@@ -370,6 +370,15 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
     return { module, name, value: (module as unknown as Record<string, unknown>)[name] };
   }
 
+  /** PyTorch's number for the form in which a class saves its state: 1 where that never changed. @internal */
+  get _version(): number {
+    return 1;
+  }
+  /** Completes a state dictionary that an older form was saved in. @internal */
+  _upgradeState(_state: Map<string, unknown>, _prefix: string, _version: number | undefined): void {
+    // The first form is complete.
+  }
+
   /** The class's name, as texts show it. */
   _getName(): string {
     return this.constructor.name;

@@ -15,4 +15,8 @@ export interface Registries {
 export interface RegisteredModule extends Registries {
   _getName(): string;
   extraRepr(): string;
+  /** Which form of its state the class saves; raised when that changes. */
+  readonly _version: number;
+  /** Adds to a state dictionary what the class saved less of in an older form; undefined where the form is unknown. */
+  _upgradeState(state: Map<string, unknown>, prefix: string, version: number | undefined): void;
 }

@@ -14,16 +14,13 @@ export class StateDict extends Map<string, Tensor> {
 /** What can be loaded: a map, or a plain object (whose integer-like keys JavaScript puts first). */
 export type StateDictLike = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
-/** The version that PyTorch writes for Module and all classes whose saved form never changed. */
-const VERSION = 1;
-
 export const saveInto = (
   module: RegisteredModule,
   destination: StateDict,
   prefix: string,
   keepVars: boolean,
 ): StateDict => {
-  destination.metadata.set(prefix.slice(0, -1), { version: VERSION });
+  destination.metadata.set(prefix.slice(0, -1), { version: module._version });
   for (const [name, tensor] of localState(module)) {
     destination.set(prefix + name, keepVars ? tensor : tensor.detach());
   }
@@ -67,11 +64,13 @@ export const loadInto = (
     throw new TypeError(`Expected state_dict to be dict-like, got <class '${typeName(given)}'>.`);
   }
   const state = new Map<string, unknown>(given instanceof Map ? given : Object.entries(given));
+  const metadata = given instanceof StateDict ? given.metadata : undefined;
   const missing: string[] = [];
   const unexpected: string[] = [];
   const errors: string[] = [];
 
   const load = (part: RegisteredModule, prefix: string): void => {
+    part._upgradeState(state, prefix, metadata?.get(prefix.slice(0, -1))?.version);
     const local = new Map(localState(part));
     for (const [name, target] of local) {
       const key = prefix + name;
