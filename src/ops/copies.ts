@@ -167,11 +167,12 @@ export const fillOp = defineOp<X, { value: number | bigint }>({
   backward: (grad) => ({ x: () => zerosLike(grad) }),
   samples: [],
 });
+export const zeroOp = defineOp({ ...fillOp, name: 'zero_', node: 'ZeroBackward0' });
 
 /** Every element becomes `value`. */
 export const fill_ = (x: Tensor, value: number | bigint | boolean): Tensor =>
   callInPlace(fillOp, x, { x }, { value: elementFrom(value, x.dtype) });
-export const zero_ = (x: Tensor): Tensor => fill_(x, 0);
+export const zero_ = (x: Tensor): Tensor => callInPlace(zeroOp, x, { x }, { value: 0 });
 
 /** Gradient helper: zeros of `shape` with this tensor put at the place that `part` cuts out of them. */
 export const placedOp = defineOp<X, { shape: readonly number[]; part: (whole: Tensor) => Tensor }>({

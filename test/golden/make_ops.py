@@ -39,7 +39,7 @@ def f64(x, grad=False):
 SPECIAL = [0.0, -0.0, 0.3, -0.3, 1.0, -1.0, 0.5, 1.5, -2.5, 1e-10, -3e-5, 7.25, -11.5, 88.0, -90.0, 1e5, inf, -inf, nan]
 UNARY = (
     "neg abs sign exp expm1 log log1p log2 log10 sqrt rsqrt reciprocal square sin cos tan tanh sigmoid erf floor ceil "
-    "round trunc frac isnan isinf isfinite logical_not relu"
+    "round trunc frac isnan isinf isfinite logical_not relu exp2 sinh cosh asin acos atan asinh acosh atanh erfc"
 ).split()
 
 GRID = [-5.0, -3.5, -3.0, -2.25, -1.0, -0.5, -0.01, 0.0, 0.02, 0.5, 1.0, 2.5, 3.0, 4.0, 6.0, 6.5, 30.0]
@@ -63,6 +63,9 @@ ACTIVATIONS = {
     "hardsigmoid": F.hardsigmoid,
     "hardswish": F.hardswish,
     "softsign": F.softsign,
+    "tanhshrink": F.tanhshrink,
+    "softshrink 0.4": lambda x: F.softshrink(x, 0.4),
+    "hardshrink": F.hardshrink,
     "logsigmoid": F.logsigmoid,
     "threshold 0.5, -7": lambda x: F.threshold(x, 0.5, -7),
     "tanh": torch.tanh,
@@ -98,6 +101,7 @@ BINARY = {
     "ne": torch.ne,
     "lt": torch.lt,
     "le": torch.le,
+    "atan2": torch.atan2,
     "gt": torch.gt,
     "ge": torch.ge,
     "logicalAnd": torch.logical_and,
@@ -276,6 +280,8 @@ ERRORS = {
     "lerp of integers": lambda: torch.lerp(torch.arange(3), torch.arange(3), 0.5),
     "addcdiv of integers": lambda: torch.addcdiv(torch.arange(3), torch.arange(3), torch.arange(3)),
     "addcmul_ onto a smaller shape": lambda: torch.zeros(3).addcmul_(z23, z3),
+    "softshrink lambda": lambda: F.softshrink(z3, -0.5),
+    "hardshrink of integers": lambda: F.hardshrink(torch.arange(3)),
     "isclose dtype": lambda: torch.isclose(z3, z3.double()),
     "isclose rtol": lambda: torch.isclose(z3, z3, rtol=-1),
     "where condition": lambda: torch.where(z3, 1, 2),
@@ -634,6 +640,63 @@ SCENARIOS = [
 ]  # fmt: skip
 
 
+A, B, M = f64([0.3, 0.4], True), f64([0.5, 0.6], True), torch.tensor([True, False])
+T = f64(0.5, True)
+NODES = {
+    **{n: (lambda n: lambda: getattr(torch, n)(A + 1 if n == "acosh" else A))(n) for n in UNARY if n[:2] != "is" and n != "logical_not"},
+    "add": lambda: A + B,
+    "sub": lambda: A - B,
+    "rsub": lambda: 1 - A,
+    "mul": lambda: A * B,
+    "div": lambda: A / B,
+    "div floor": lambda: torch.div(A, B, rounding_mode="floor"),
+    "remainder": lambda: torch.remainder(A, B),
+    "remainder number": lambda: torch.remainder(A, 0.3),
+    "fmod": lambda: torch.fmod(A, B),
+    "fmod number": lambda: torch.fmod(A, 0.3),
+    "pow number": lambda: A**3,
+    "pow": lambda: A**B,
+    "pow of number": lambda: 2**A,
+    "maximum": lambda: torch.maximum(A, B),
+    "minimum": lambda: torch.minimum(A, B),
+    "lerp number": lambda: torch.lerp(A, B, 0.3),
+    "lerp": lambda: torch.lerp(A, B, B),
+    "addcmul": lambda: torch.addcmul(A, B, B),
+    "addcdiv": lambda: torch.addcdiv(A, B, B),
+    "where": lambda: torch.where(M, A, B),
+    "maskedFill number": lambda: A.masked_fill(M, 0),
+    "maskedFill": lambda: A.masked_fill(M, T),
+    "clamp number": lambda: A.clamp(0, 1),
+    "clamp": lambda: A.clamp(B, B),
+    "clampMin number": lambda: A.clamp_min(0),
+    "clampMin": lambda: A.clamp_min(B),
+    "clampMax number": lambda: A.clamp_max(0),
+    "clampMax": lambda: A.clamp_max(B),
+    "atan2": lambda: torch.atan2(A, B),
+    "dropout": lambda: F.dropout(A, 0.5),
+    "bernoulli": lambda: torch.bernoulli(A),
+    "prelu": lambda: F.prelu(A, T.view(1)),
+    "clone": lambda: A.clone(),
+    "to": lambda: A.float(),
+    "fill_": lambda: (A * 1).fill_(2),
+    "zero_": lambda: (A * 1).zero_(),
+    "copy_": lambda: (A * 1).copy_(B),
+    "uniform_": lambda: (A * 1).uniform_(),
+    "normal_": lambda: (A * 1).normal_(),
+    "bernoulli_": lambda: (A * 1).bernoulli_(0.5),
+    "random_": lambda: (A * 1).random_(0, 5),
+    "exp_": lambda: (A * 1).exp_(),
+    "mul_": lambda: (A * 1).mul_(B),
+    "eq": lambda: A == B,
+    "floor of integers": lambda: torch.arange(3).floor(),
+}
+
+
+def node_name(f):
+    g = f().grad_fn
+    return g and type(g).__name__
+
+
 def seeded(f):
     torch.manual_seed(7)
     result = f()
@@ -683,6 +746,7 @@ golden = {
     "promotion": promotion(),
     "castErrors": CAST_ERRORS,
     "errors": {n: text_of(f) for n, f in ERRORS.items()},
+    "nodes": {n: node_name(f) for n, f in NODES.items()},
     "scenarios": {f.__name__: f() for f in SCENARIOS},
     "random": {n: seeded(f) for n, f in RANDOM.items()},
 }

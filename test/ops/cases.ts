@@ -25,6 +25,7 @@ interface OpsGolden {
   readonly integer: Readonly<Record<string, Readonly<Record<string, CodedValues>>>>;
   readonly promotion: Readonly<Record<DType, Readonly<Record<string, readonly string[]>>>>;
   readonly castErrors: Readonly<Record<string, string>>;
+  readonly nodes: Readonly<Record<string, string | null>>;
   readonly errors: Readonly<Record<string, readonly [kind: string, text: string]>>;
   readonly scenarios: Readonly<Record<string, Readonly<Record<string, CodedValues | readonly string[]>>>>;
   readonly random: Readonly<Record<string, { readonly values: CodedValues; readonly next: number }>>;

@@ -77,6 +77,8 @@ const calls: Readonly<Record<string, () => unknown>> = {
   'lerp of integers': () => ints.lerp(ints, 0.5),
   'addcdiv of integers': () => ints.addcdiv(ints, ints),
   'addcmul_ onto a smaller shape': () => zeros([3]).addcmul_(z23, z3),
+  'softshrink lambda': () => z3.softshrink(-0.5),
+  'hardshrink of integers': () => ints.hardshrink(),
   'isclose dtype': () => z3.isclose(z3.to('float64')),
   'isclose rtol': () => z3.isclose(z3, { rtol: -1 }),
   'where condition': () => where(z3, 1, 2),
