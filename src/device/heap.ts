@@ -90,6 +90,11 @@ export class Heap implements SlotOwner {
     return storage;
   }
 
+  /** The address of memory that is never given back. */
+  reserve(bytes: number): number {
+    return this.place(Allocator.rounded(bytes));
+  }
+
   /** The address of a storage's bytes, which are brought into the heap if need be. Valid until the next allocation. */
   resident(storage: Storage): number {
     const { slot } = storage;
@@ -107,7 +112,9 @@ export class Heap implements SlotOwner {
 
   /** A window on a storage's bytes, valid until the next allocation. */
   bytes(storage: Storage): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory.buffer as ArrayBuffer, this.resident(storage), storage.byteLength);
+    // First the address: bringing the bytes in may replace the buffer.
+    const address = this.resident(storage);
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, address, storage.byteLength);
   }
 
   release(slot: Slot): void {

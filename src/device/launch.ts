@@ -24,9 +24,7 @@ export type LaunchArguments<S extends Spec> = {
 
 /** No kernel has more parameters. */
 const MAX_PARAMETERS = 64;
-const argumentBlock = heap.allocate(8 * MAX_PARAMETERS);
-argumentBlock.slot.pins = 1;
-const ARGS = argumentBlock.slot.address;
+const ARGS = heap.reserve(8 * MAX_PARAMETERS);
 
 const caches = new WeakMap<Target, Map<string, CompiledKernel>>();
 
