@@ -16,25 +16,25 @@ import type { Pointer, Value } from '../lang/index.ts';
 /** An axis of a tensor as an axis of a matrix goes over it: `size` positions, `step` elements apart. */
 export interface Walk {
   readonly size: number;
-  /** May be negative: a kernel flipped. */
+  /** Negative: the walk begins at the far end, so that it ends at offset 0. */
   readonly step: number;
 }
 
 /**
- * An axis of a matrix: walks over axes of a tensor, the last one fastest, from `start` on.
+ * An axis of a matrix: walks over axes of a tensor, the last one fastest.
  * `phases` says that the last axis is stored de-interleaved (see `conv/padded.ts`): position p of it lies at
  * (p mod count) · pitch + ⌊p / count⌋.
  */
 export interface Axis {
   readonly walks: readonly Walk[];
-  readonly start?: number;
   readonly phases?: { readonly count: number; readonly pitch: number };
 }
 
 export const axisSize = ({ walks }: Axis): number => walks.reduce((n, { size }) => n * size, 1);
 
 /** The offsets of an axis, with the last one repeated until their number is a multiple of `multiple`. */
-export const offsetsOf = ({ walks, start = 0, phases }: Axis, multiple: number): Int32Array => {
+export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array => {
+  const start = walks.reduce((sum, { size, step }) => sum + Math.max((size - 1) * -step, 0), 0);
   let offsets: readonly number[] | Float64Array = [start];
   walks.forEach(({ size, step }, depth) => {
     const next = new Float64Array(offsets.length * size);
@@ -68,8 +68,8 @@ let keptBytes = 0;
 
 /** A table in memory, made when it is not there yet. Whoever holds it keeps it alive. */
 export const offsetTable = (axis: Axis, multiple = 1): Storage => {
-  const { walks, start = 0, phases } = axis;
-  const key = `${walks.map(({ size, step }) => `${String(size)}*${String(step)}`).join()}+${String(start)}:${
+  const { walks, phases } = axis;
+  const key = `${walks.map(({ size, step }) => `${String(size)}*${String(step)}`).join()}:${
     phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
   }/${String(multiple)}`;
   let table = kept.get(key);
