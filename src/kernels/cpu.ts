@@ -1,8 +1,10 @@
 /** The CPU as a device: every primitive by its kernels. */
 import type { Backend } from '../device/backend.ts';
 import { allocate } from '../device/memory.ts';
+import { argReduce } from './arg-reduce.ts';
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv/index.ts';
 import { copy } from './copy.ts';
+import { cumsum } from './cumsum.ts';
 import { map } from './elementwise.ts';
 import { arange, fill } from './fill.ts';
 import { gather, indexAdd, indexSelect, scatterAdd } from './indexing.ts';
@@ -18,7 +20,7 @@ import {
 import { moments, reduce } from './reduce.ts';
 import { softmax, softmaxGrad } from './softmax.ts';
 
-export const cpu = {
+export const cpu: Backend = {
   name: 'cpu',
   allocate,
   map,
@@ -26,9 +28,11 @@ export const cpu = {
   fill,
   arange,
   reduce,
+  argReduce,
   moments,
   softmax,
   softmaxGrad,
+  cumsum,
   matmul,
   conv2d,
   conv2dInputGrad,
@@ -43,4 +47,4 @@ export const cpu = {
   indexAdd,
   gather,
   scatterAdd,
-} as Partial<Backend> as Backend;
+};

@@ -6,7 +6,6 @@
 import type { Reduction } from '../device/backend.ts';
 import type { Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
-import { currentTarget } from '../device/target.ts';
 import { elementCount, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import type { ElementType } from '../lang/index.ts';
@@ -27,6 +26,7 @@ import {
   type Contribution,
   type Variant,
 } from './reduce-kernel.ts';
+import { cheapest, type Kind, type Plan } from './reduce-plan.ts';
 import { collapse, type Axis } from './walk.ts';
 
 /** `Backend.reduce` on a CPU. */
@@ -104,18 +104,10 @@ interface Task {
   readonly depth: number;
 }
 
-/** How one axis is reduced. */
-interface Plan {
-  readonly kind: Kind;
-  readonly axis: Axis;
-  /** The kept axes. Across the reduced axis, the first of them is what lies side by side. */
-  readonly kept: readonly Axis[];
-}
-
 const run = (task: Task): void => {
   const { from, to, reduced, depth } = task;
   const dtype = accumulated[elementOf(to.dtype)];
-  const plan = cheapest(task.kept, reduced, dtype);
+  const plan = cheapest(task.kept, reduced, elementOf(dtype));
   const { kind, axis, kept } = plan;
   const longest = LONGEST[kind];
   const last = reduced.length === 1 && axis.size <= longest;
@@ -191,9 +183,6 @@ const accumulated: Readonly<Record<ElementType, DType>> = {
   i64: 'int64',
 };
 
-/** Along the reduced axis, or across it. */
-type Kind = 'row' | 'column';
-
 /** Longer axes are cut. A row's kernel has sums of sums within; a column's adds groups of eight one by one. */
 const LONGEST: Readonly<Record<Kind, number>> = { row: 16384, column: 256 };
 
@@ -211,29 +200,6 @@ const blocksOf = (size: number, longest: number): Blocks[] => {
   ];
   return all.filter((block) => block.count > 0 && block.blocks > 0);
 };
-
-/**
- * Along the reduced axis or across it, whichever takes less time: a vector of neighbours costs one step, other elements
- * one each, and every row of either kind has its own cost.
- */
-const cheapest = (kept: readonly Axis[], reduced: readonly Axis[], dtype: DType): Plan => {
-  const lanes = currentTarget().machine.lanes(elementOf(dtype));
-  const steps = ({ size, strides: [step] }: Axis): number =>
-    step === 1
-      ? Math.floor(size / lanes) + (size % lanes === 0 ? 0 : lanes)
-      : Math.ceil(size / lanes) * lanes;
-  const axis = nearest(reduced);
-  const columns = nearest(kept);
-  const along = (steps(axis) + 8) / axis.size;
-  const across = (steps(columns) + 2) / columns.size;
-  if (along <= across) return { kind: 'row', axis, kept };
-  return { kind: 'column', axis, kept: [columns, ...kept.filter((other) => other !== columns)] };
-};
-
-/** The axis whose neighbours are nearest in memory; those that repeat one element come last. */
-const nearest = (axes: readonly Axis[]): Axis =>
-  axes.reduce((best, axis) => (distance(axis) < distance(best) ? axis : best));
-const distance = ({ strides: [step] }: Axis): number => (step === 0 ? Infinity : step!);
 
 /** Reduces one axis, or blocks of it, once for every place of the others. */
 const pass = (
