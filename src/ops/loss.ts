@@ -1,9 +1,12 @@
 /** Losses. Reductions: 'mean' (default), 'sum', 'none'. */
 import { call, defineOp } from '../autograd/op.ts';
+import { dtypes } from '../dtype.ts';
 import { IndexError, RuntimeError, ValueError } from '../errors.ts';
-import { allocate, full } from '../tensor/create.ts';
+import * as math from '../kernels/math/index.ts';
+import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { sameShape, showSize, type Tensor } from '../tensor/tensor.ts';
+import { mapOperands } from './pointwise.ts';
 
 export type LossReduction = 'mean' | 'sum' | 'none';
 
@@ -45,28 +48,33 @@ const warnOfBroadcast = (name: string, input: Tensor, target: Tensor): void => {
   );
 };
 
-/** Picks −input[n, target[n]] · weight[target[n]]; where the target is `ignoreIndex`, 0. */
-const pickOp = defineOp<
-  { readonly input: Tensor; readonly target: Tensor; readonly weights: Tensor | null },
-  { readonly safe: Tensor }
->({
+interface Pick {
+  /** Classes [N, 1, …], 0 where the target is ignored. */
+  readonly safe: Tensor;
+  /** Where the target is ignored, in the same shape; null for nowhere. */
+  readonly ignored: Tensor | null;
+}
+
+/** −input[n, target[n]] · weight of that class; 0 where the target is ignored, whatever the input is. */
+const pickOp = defineOp<{ readonly input: Tensor; readonly weights: Tensor | null }, Pick>({
   name: 'nll_pick',
   node: 'NllLossBackward0',
   saves: ['weights'],
-  forward: ({ input, weights }, { safe }) => {
-    const out = allocate(safe.shape, input.dtype, input.device);
-    backendOf(input.device).gather(out, input, 1, safe);
-    const negative = out.neg();
-    return weights === null ? negative : negative.mul(weights);
+  forward: ({ input, weights }, p) => {
+    const picked = allocate(p.safe.shape, input.dtype, input.device);
+    backendOf(input.device).gather(picked, input, 1, p.safe);
+    return signed(picked, weights, p);
   },
-  backward: (grad, { weights }, { safe }, { input }) => ({
-    input: () => {
-      const scaled = weights === null ? grad.neg() : grad.neg().mul(weights);
-      return scaled.scatteredInto(input.shape, 1, safe);
-    },
+  backward: (grad, { weights }, p, { input }) => ({
+    input: () => signed(grad, weights, p).scatteredInto(input.shape, 1, p.safe),
   }),
   samples: [],
 });
+
+const signed = (x: Tensor, weights: Tensor | null, { ignored }: Pick): Tensor => {
+  const weighted = weights === null ? x.neg() : x.neg().mul(weights);
+  return ignored === null ? weighted : weighted.maskedFill(ignored, 0);
+};
 
 export interface NllOptions extends LossOptions {
   /** A factor per class, [C]. */
@@ -92,26 +100,26 @@ export const nllLoss = (
   const unbatched = input.ndim === 1;
   const rows = unbatched ? input.unsqueeze(0) : input;
   const classes = (unbatched ? target.unsqueeze(0) : target).unsqueeze(1);
-  const ignored = classes.eq(ignoreIndex);
-  const anyIgnored = ignored.any().item() !== 0;
-  const safe = anyIgnored ? classes.maskedFill(ignored, 0) : classes;
-  let weights = weight === null ? null : weight.detach().indexSelect(0, safe.reshape(-1)).reshape(safe.shape);
-  if (anyIgnored) {
-    const counts = ignored.logicalNot().to(input.dtype);
-    weights = weights === null ? counts : weights.mul(counts);
-  }
-  const losses = call(pickOp, { input: rows, target: safe, weights }, { safe }).squeeze(1);
+  const mask = classes.eq(ignoreIndex);
+  const ignored = mask.any().item() === 0 ? null : mask;
+  const safe = ignored === null ? classes : classes.maskedFill(ignored, 0);
+  const weights = weight && weight.detach().indexSelect(0, safe.reshape(-1)).reshape(safe.shape);
+  const losses = call(pickOp, { input: rows, weights }, { safe, ignored }).squeeze(1);
   if (reduction !== 'mean') return reduced(unbatched ? losses.squeeze(0) : losses, reduction);
   // The mean is over the weights, so that classes count as often as their weight says.
-  return weights === null ? losses.mean() : losses.sum().div(weights.sum());
+  return losses.sum().div(totalWeight(weights, ignored, losses));
+};
+
+/** What a mean over examples divides by: how many count, or their weights' sum. */
+const totalWeight = (weights: Tensor | null, ignored: Tensor | null, losses: Tensor): Tensor | number => {
+  if (weights !== null) return (ignored === null ? weights : weights.maskedFill(ignored, 0)).sum();
+  return losses.numel() - (ignored === null ? 0 : ignored.sum().item());
 };
 
 const checkTarget = (input: Tensor, target: Tensor, weight: Tensor | null, ignoreIndex: number): void => {
   if (input.ndim === 0) throw new ValueError('Expected 1 or more dimensions (got 0)');
   if (target.dtype !== 'int64') {
-    throw new RuntimeError(
-      `expected scalar type Long but found ${target.dtype === 'float32' ? 'Float' : target.dtype}`,
-    );
+    throw new RuntimeError(`expected scalar type Long but found ${dtypes[target.dtype].scalarType}`);
   }
   const expected = input.ndim === 1 ? [] : input.shape.toSpliced(1, 1);
   if (input.ndim > 1 && target.ndim > 0 && input.shape[0] !== target.shape[0]) {
@@ -128,15 +136,9 @@ const checkTarget = (input: Tensor, target: Tensor, weight: Tensor | null, ignor
       `weight tensor should be defined either for all ${String(classes)} classes or no classes but got weight tensor of shape: [${weight.shape.join(', ')}]`,
     );
   }
-  if (target.numel() === 0) return;
-  for (const extreme of [target.min().item(), target.max().item()]) {
-    if ((extreme < 0 || extreme >= classes) && extreme !== ignoreIndex) {
-      throw new IndexError(`Target ${String(extreme)} is out of bounds.`);
-    }
-  }
-  if (ignoreIndex >= 0 && ignoreIndex < classes) return;
   const wrong = target.lt(0).logicalOr(target.ge(classes)).logicalAnd(target.ne(ignoreIndex));
-  if (wrong.any().item() !== 0) throw new IndexError('Target is out of bounds.');
+  if (wrong.any().item() === 0) return;
+  throw new IndexError(`Target ${String(target.maskedSelect(wrong).select(0, 0).item())} is out of bounds.`);
 };
 
 export interface CrossEntropyOptions extends NllOptions {
@@ -167,20 +169,15 @@ export const crossEntropy = (
   const hard = nllLoss(logits, target, { weight, ignoreIndex, reduction });
   if (labelSmoothing === 0) return hard;
   const classes = input.shape[axis]!;
-  const kept = target.ne(ignoreIndex).to(input.dtype);
+  const ignored = target.eq(ignoreIndex);
   const even = (weight === null ? logits : logits.mul(weight.view(classShape(input, axis))))
     .sum(axis)
     .neg()
-    .mul(kept);
-  const denominator = (): Tensor =>
-    weight === null
-      ? kept.sum()
-      : weight
-          .indexSelect(0, target.mul(target.ne(ignoreIndex).to('int64')).reshape(-1))
-          .reshape(target.shape)
-          .mul(kept)
-          .sum();
-  const smooth = reduction === 'mean' ? even.sum().div(denominator()) : reduced(even, reduction);
+    .maskedFill(ignored, 0);
+  const weights =
+    weight && weight.indexSelect(0, target.maskedFill(ignored, 0).reshape(-1)).reshape(target.shape);
+  const smooth =
+    reduction === 'mean' ? even.sum().div(totalWeight(weights, ignored, even)) : reduced(even, reduction);
   return hard.mul(1 - labelSmoothing).add(smooth.mul(labelSmoothing / classes));
 };
 
@@ -200,33 +197,96 @@ const softCrossEntropy = (
   const weighted = weight === null ? logits : logits.mul(weight.view(classShape(logits, axis)));
   const losses = weighted.mul(probabilities).sum(axis).neg();
   if (reduction !== 'mean') return reduced(losses, reduction);
-  const count = logits.numel() / Math.max(classes, 1);
-  return losses.sum().div(full([], count, { dtype: logits.dtype, device: logits.device }));
+  return losses.sum().div(logits.numel() / Math.max(classes, 1));
 };
+
+interface Pair {
+  readonly [name: string]: Tensor;
+  readonly x: Tensor;
+  readonly target: Tensor;
+}
+
+export const binaryCrossEntropyOp = defineOp<Pair, undefined>({
+  name: 'binary_cross_entropy',
+  node: 'BinaryCrossEntropyBackward0',
+  saves: { x: ['x', 'target'], target: ['x'] },
+  forward: ({ x, target }) => mapOperands(math.binaryCrossEntropy, [x, target]),
+  backward: (grad, { x, target }) => ({
+    x: () =>
+      grad.requiresGrad || x.requiresGrad || target.requiresGrad
+        ? grad.mul(x.sub(target)).div(x.rsub(1).mul(x).clampMin(1e-12))
+        : mapOperands(math.binaryCrossEntropyGrad, [grad, x, target]),
+    target: () => grad.mul(x.rsub(1).log().sub(x.log())),
+  }),
+  samples: [
+    {
+      inputs: { x: { shape: [2, 3], low: 0.1, high: 0.9 }, target: { shape: [2, 3], low: 0, high: 1 } },
+      params: undefined,
+    },
+  ],
+});
+
+export const binaryCrossEntropyWithLogitsOp = defineOp<Pair, undefined>({
+  name: 'binary_cross_entropy_with_logits',
+  node: 'BinaryCrossEntropyWithLogitsBackward0',
+  saves: { x: ['x', 'target'], target: ['x'] },
+  forward: ({ x, target }) => mapOperands(math.binaryCrossEntropyWithLogits, [x, target]),
+  backward: (grad, { x, target }) => ({
+    x: () => x.sigmoid().sub(target).mul(grad),
+    target: () => x.mul(grad).neg(),
+  }),
+  samples: [{ inputs: { x: [2, 3], target: { shape: [2, 3], low: 0, high: 1 } }, params: undefined }],
+});
+
+export interface BinaryOptions extends LossOptions {
+  /** A factor per element, broadcast against the input. */
+  readonly weight?: Tensor | null | undefined;
+}
 
 /**
  * −(target · log input + (1 − target) · log(1 − input)), the logarithms not below −100.
+ *
+ * @param input  probabilities
+ * @throws RuntimeError for an input outside [0, 1]; ValueError when the target has another shape
  * @see torch.nn.functional.binary_cross_entropy
  */
 export const binaryCrossEntropy = (
   input: Tensor,
   target: Tensor,
-  { reduction = 'mean' }: LossOptions = {},
+  { reduction = 'mean', weight = null }: BinaryOptions = {},
 ): Tensor => {
-  checkSame(input, target);
-  const first = target.mul(input.log().clamp(-100));
-  const second = target.rsub(1).mul(input.rsub(1).log().clamp(-100));
-  return reduced(first.add(second).neg(), reduction);
+  if (!sameShape(input.shape, target.shape)) {
+    throw new ValueError(
+      `Using a target size (${showSize(target.shape)}) that is different to the input size (${showSize(input.shape)}) is deprecated. Please ensure they have the same size.`,
+    );
+  }
+  if (input.ge(0).logicalAnd(input.le(1)).all().item() === 0) {
+    throw new RuntimeError('all elements of input should be between 0 and 1');
+  }
+  const losses = call(binaryCrossEntropyOp, { x: input, target }, undefined);
+  return reduced(weight === null ? losses : losses.mul(weight), reduction);
 };
 
-/** `binaryCrossEntropy(sigmoid(input), target)`, safe for large inputs. @see torch.nn.functional.binary_cross_entropy_with_logits */
+export interface BinaryWithLogitsOptions extends BinaryOptions {
+  /** A factor for positive targets, broadcast against the input: above 1 it favours recall. */
+  readonly posWeight?: Tensor | null | undefined;
+}
+
+/**
+ * `binaryCrossEntropy(sigmoid(input), target)`, safe for large inputs.
+ * @see torch.nn.functional.binary_cross_entropy_with_logits
+ */
 export const binaryCrossEntropyWithLogits = (
   input: Tensor,
   target: Tensor,
-  { reduction = 'mean' }: LossOptions = {},
+  { reduction = 'mean', weight = null, posWeight = null }: BinaryWithLogitsOptions = {},
 ): Tensor => {
   checkSame(input, target);
-  return reduced(input.relu().sub(input.mul(target)).add(input.abs().neg().exp().log1p()), reduction);
+  const losses =
+    posWeight === null
+      ? call(binaryCrossEntropyWithLogitsOp, { x: input, target }, undefined)
+      : target.rsub(1).mul(input).sub(posWeight.sub(1).mul(target).add(1).mul(input.logsigmoid()));
+  return reduced(weight === null ? losses : losses.mul(weight), reduction);
 };
 
 const checkSame = (input: Tensor, target: Tensor): void => {

@@ -1,5 +1,6 @@
 /** Products of matrices, batches of them, and vectors. */
 import { call, defineOp } from '../autograd/op.ts';
+import { elementCount } from '../device/view.ts';
 import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { allocate, copyOf } from '../tensor/create.ts';
@@ -15,7 +16,7 @@ interface Product {
 }
 
 /** a [..., M, K] · b [..., K, N] + bias [N], the leading axes broadcast. */
-export const matmulOp = defineOp<Product, undefined>({
+export const matmulOp = defineOp<Product>({
   name: 'matmul',
   node: 'MmBackward0',
   saves: { a: ['b'], b: ['a'] },
@@ -69,7 +70,7 @@ export const matmul = (a: Tensor, b: Tensor): Tensor => {
   // A matrix on the right multiplies all rows of a batch at once.
   const flat = left.ndim > 2 && right.ndim === 2;
   const out = flat
-    ? product(left.reshape(-1, left.shape.at(-1)!), right, null).reshape([
+    ? product(left.reshape(elementCount(left.shape.slice(0, -1)), left.shape.at(-1)!), right, null).reshape([
         ...left.shape.slice(0, -1),
         right.shape[1]!,
       ])
@@ -186,7 +187,7 @@ export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): T
       );
     }
   }
-  const rows = x.ndim === 2 ? x : x.reshape(x.numel() / (x.shape.at(-1)! || 1), x.shape.at(-1)!);
+  const rows = x.ndim === 2 ? x : x.reshape(elementCount(x.shape.slice(0, -1)), x.shape.at(-1)!);
   if (rows.shape[1] !== inner) {
     throw new RuntimeError(
       `mat1 and mat2 shapes cannot be multiplied (${rows.shape.join('x')} and ${String(inner)}x${String(out)})`,

@@ -4,7 +4,7 @@ import type { Reduction } from '../device/backend.ts';
 import { elementCount } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { IndexError, RuntimeError } from '../errors.ts';
-import { allocate } from '../tensor/create.ts';
+import { allocate, onesLike, zerosLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { normalizeAxis, sameShape, type Tensor } from '../tensor/tensor.ts';
 import { stack } from './copies.ts';
@@ -93,8 +93,14 @@ export const prodOp = defineOp<X, Reduce>({
   // The product of all others, element by element: exact where elements are zero, too.
   backward: (grad, { x }, { axes }) => ({
     x: () => {
+      if (x.numel() === 0) return zerosLike(x);
       const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-      const rows = x.permute([...kept, ...axes]).reshape([elementCount(shapeWithout(x.shape, axes)), -1]);
+      const rows = x
+        .permute([...kept, ...axes])
+        .reshape([
+          elementCount(shapeWithout(x.shape, axes)),
+          elementCount(axes.map((axis) => x.shape[axis]!)),
+        ]);
       const others = productOfOthers(rows).reshape([...kept, ...axes].map((axis) => x.shape[axis]!));
       const inverse = [...kept, ...axes].map((_, axis) => [...kept, ...axes].indexOf(axis));
       return others.permute(inverse).mul(unreduced(grad, x.shape, axes));
@@ -108,12 +114,13 @@ const productOfOthers = (rows: Tensor): Tensor => {
   const columns = Array.from({ length: n }, (_, k) => rows.select(1, k));
   const before: Tensor[] = [];
   const after: Tensor[] = new Array<Tensor>(n);
-  let product = columns[0]!.mul(0).add(1);
+  const one = onesLike(columns[0]!);
+  let product = one;
   for (let k = 0; k < n; k++) {
     before.push(product);
     product = product.mul(columns[k]!);
   }
-  product = columns[0]!.mul(0).add(1);
+  product = one;
   for (let k = n - 1; k >= 0; k--) {
     after[k] = product;
     product = product.mul(columns[k]!);
@@ -362,30 +369,50 @@ export const norm = (x: Tensor, p = 2, axes: Axes = null, keepdim = false): Tens
       `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${dtypes[x.dtype].scalarType}`,
     );
   }
-  if (p === 2) return call(norm2Op, { x }, { axes: axesOf(axes, x.ndim), keepdim, dtype: x.dtype });
-  if (p === Infinity) return amax(x.abs(), axes, keepdim);
-  if (p === -Infinity) return amin(x.abs(), axes, keepdim);
-  if (p === 1) return sum(x.abs(), axes, keepdim);
-  if (p === 0) return sum(x.ne(0).to(x.dtype), axes, keepdim);
-  return sum(x.abs().pow(p), axes, keepdim).pow(1 / p);
+  const list = axesOf(axes, x.ndim);
+  if (p === Infinity) return amax(x.abs(), list, keepdim);
+  if (p === -Infinity) return amin(x.abs(), list, keepdim);
+  return call(normOp, { x }, { p, axes: list, keepdim, dtype: x.dtype });
 };
 
-export const norm2Op = defineOp<X, Reduce>({
+export const normOp = defineOp<X, Reduce & { readonly p: number }>({
   name: 'linalg_vector_norm',
   node: 'LinalgVectorNormBackward0',
   saves: ['x', 'out'],
-  forward: ({ x }, p) => runReduction('sumOfSquares', x, p).sqrt_(),
-  // At zero the subgradient is zero.
-  backward: (grad, { x, out }, { axes }) => ({
+  forward: ({ x }, { p, ...reduce }) => {
+    if (x.ndim === 0) return p === 0 ? x.ne(0).to(x.dtype) : x.detach().abs();
+    if (p === 2) return runReduction('sumOfSquares', x, reduce).sqrt_();
+    if (p === 1) return runReduction('sumOfAbs', x, reduce);
+    const values = x.detach();
+    if (p === 0) return runReduction('sum', values.ne(0), reduce);
+    return runReduction('sum', values.abs().pow(p), reduce).pow_(1 / p);
+  },
+  // sign(x) · (|x| / norm)^(p − 1); the subgradient is zero at zero, where that would be 0 / 0 or infinite.
+  backward: (grad, { x, out }, { p, axes }) => ({
     x: () => {
+      if (p === 0) return zerosLike(x);
+      const given = unreduced(grad, x.shape, axes);
+      if (p === 1) return x.sign().mul(given);
       const length = unreduced(out, x.shape, axes);
-      return x
-        .div(length)
-        .maskedFill(length.eq(0), 0)
-        .mul(unreduced(grad, x.shape, axes));
+      const slope =
+        p === 2
+          ? x.div(length)
+          : x.sign().mul(
+              x
+                .abs()
+                .div(length)
+                .pow(p - 1),
+            );
+      return slope.maskedFill(p < 1 ? x.eq(0) : length.eq(0), 0).mul(given);
     },
   }),
-  samples: [sample],
+  samples: [
+    { ...sample, params: { ...sample.params, p: 2 } },
+    {
+      inputs: { x: { shape: [2, 3], low: 0.5, high: 1 } },
+      params: { p: 3, axes: [1], keepdim: true, dtype: 'float64' },
+    },
+  ],
 });
 
 const truth = (reduction: 'any' | 'all', x: Tensor, axis: number | null, keepdim: boolean): Tensor =>

@@ -9,6 +9,7 @@ import * as float from './float.ts';
 import * as hyperbolic from './inverse-hyperbolic.ts';
 import * as inverse from './inverse-trig.ts';
 import * as logarithm from './log.ts';
+import * as loss from './loss.ts';
 import * as powers from './pow.ts';
 import * as division from './remainder.ts';
 import * as trigonometric from './trig.ts';
@@ -141,3 +142,13 @@ export const softsign = expression('softsign', activation.softsign);
 export const softshrink = expression('softshrink', activation.softshrink);
 export const hardshrink = expression('hardshrink', activation.hardshrink);
 export const shrinkGrad = expression('shrinkGrad', activation.shrinkGrad);
+
+/** Operands: x, target. */
+export const binaryCrossEntropy = expression('binaryCrossEntropy', loss.binaryCrossEntropy);
+/** Operands: grad, x, target. */
+export const binaryCrossEntropyGrad = expression('binaryCrossEntropyGrad', loss.binaryCrossEntropyGrad);
+/** Operands: x, target. */
+export const binaryCrossEntropyWithLogits = expression(
+  'binaryCrossEntropyWithLogits',
+  loss.binaryCrossEntropyWithLogits,
+);
