@@ -54,6 +54,7 @@ export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mo
 export type { HookHandle } from './autograd/node.ts';
 
 export * from './ops/index.ts';
+export { Generator } from './tensor/random/index.ts';
 
 export { memoryStats, resetPeakMemoryStats, setMemoryLimit, type MemoryStats } from './device/memory.ts';
 export { setDebug } from './device/debug.ts';

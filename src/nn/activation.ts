@@ -1,6 +1,7 @@
 /** Activations as modules: each is the function of the same name. */
 import * as activations from '../ops/activations.ts';
-import { sigmoid, tanh } from '../ops/unary.ts';
+import { tanh } from '../ops/trigonometry.ts';
+import { sigmoid } from '../ops/unary.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { full } from '../tensor/create.ts';
 import { floatRepr } from '../tensor/pyformat.ts';
@@ -73,7 +74,7 @@ export class GELU extends Module {
     return activations.gelu(input, { approximate: this.approximate });
   }
   override extraRepr(): string {
-    return `approximate=${this.approximate}`;
+    return `approximate='${this.approximate}'`;
   }
 }
 

@@ -3,7 +3,6 @@ import { dropout } from '../ops/activations.ts';
 import { floatRepr } from '../tensor/pyformat.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
-import { bool } from './repr.ts';
 
 /**
  * In training sets each element to zero with probability p and scales the others by 1 / (1 − p).
@@ -20,6 +19,6 @@ export class Dropout extends Module {
     return dropout(input, this.p, this.training);
   }
   override extraRepr(): string {
-    return `p=${Number.isInteger(this.p) ? String(this.p) : floatRepr(this.p)}, inplace=${bool(false)}`;
+    return `p=${floatRepr(this.p)}, inplace=False`;
   }
 }

@@ -1,6 +1,7 @@
 /** What optimizers share: groups of parameters with options of their own, state per parameter. */
 import { noGrad } from '../autograd/mode.ts';
 import { ValueError } from '../errors.ts';
+import { scope } from '../tensor/scope.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** Parameters that are stepped with the same options; options may be changed between steps. */
@@ -57,7 +58,13 @@ export abstract class Optimizer<Options extends object, State extends object> {
     noGrad(() => {
       for (const group of this.paramGroups) {
         for (const parameter of group.params) {
-          if (parameter.grad !== null) this.update(parameter, parameter.grad, group);
+          const { grad } = parameter;
+          if (grad === null) continue;
+          // What is computed on the way is given back at once, but not what the optimizer remembers.
+          scope(() => {
+            this.update(parameter, grad, group);
+            return this.state.get(parameter);
+          });
         }
       }
     });

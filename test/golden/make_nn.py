@@ -426,12 +426,12 @@ def settled(m):
 
 
 N = torch.nn
-ACTIVATION_INPUT = torch.tensor([[-30., -6.5, -3, -2.5, -1], [-0.5, -0.25, 0.125, 0.5, 0.75], [1, 2.5, 3, 6.5, 30]])
+ACTIVATION_INPUT = torch.tensor([[-30., -6.5, -3.25, -2.5, -1], [-0.5, -0.25, 0.125, 0.5, 0.75], [1, 2.5, 3.25, 6.5, 30]])
 for name, args, m in (
         ('ReLU', [], N.ReLU()), ('ReLU6', [], N.ReLU6()), ('LeakyReLU', [], N.LeakyReLU()), ('LeakyReLU', [0.25], N.LeakyReLU(0.25)),
         ('ELU', [], N.ELU()), ('ELU', [0.5], N.ELU(0.5)), ('GELU', [], N.GELU()), ('GELU', ['tanh'], N.GELU('tanh')),
         ('SiLU', [], N.SiLU()), ('Sigmoid', [], N.Sigmoid()), ('Tanh', [], N.Tanh()), ('Softplus', [], N.Softplus()),
-        ('Softplus', [2, 5], N.Softplus(2, 5)), ('Hardtanh', [], N.Hardtanh()), ('Hardtanh', [-2, 0.75], N.Hardtanh(-2, 0.75)),
+        ('Softplus', [2, 5], N.Softplus(2, 5)), ('Hardtanh', [], N.Hardtanh()), ('Hardtanh', [-2, 0.75], N.Hardtanh(-2.0, 0.75)),
         ('Hardsigmoid', [], N.Hardsigmoid()), ('Hardswish', [], N.Hardswish()), ('Softmax', [1], N.Softmax(1)),
         ('LogSoftmax', [0], N.LogSoftmax(0)), ('PReLU', [], N.PReLU()), ('PReLU', [5, 0.5], N.PReLU(5, 0.5)),
         ('Identity', [], N.Identity()), ('Dropout', [0], N.Dropout(0.0)), ('Dropout', [1], N.Dropout(1.0))):
