@@ -14,7 +14,10 @@ export interface DataLoaderOptions<Item, Batch> {
   readonly dropLast?: boolean | undefined;
   /** Where the order comes from. Default: the generator that `manualSeed` seeds. */
   readonly generator?: Generator | undefined;
-  /** Joins examples to a batch. Default: tensors are stacked, numbers become a tensor, arrays and objects go by parts. */
+  /**
+   * Joins examples to a batch. Default: tensors are stacked; numbers become a tensor, int64 if all are whole and else
+   * float64; booleans one of bools; arrays and objects go by parts; anything else stays a list.
+   */
   readonly collate?: ((items: readonly Item[]) => Batch) | undefined;
 }
 
@@ -52,25 +55,38 @@ export class DataLoader<Item, Batch = Item> implements Iterable<Batch> {
   }
 
   *[Symbol.iterator](): Iterator<Batch> {
-    const { dataset, batchSize } = this;
-    const { collate } = this.options;
-    const order = this.order();
-    for (let k = 0; k < this.length; k++) {
-      const indices = order.slice(k * batchSize, (k + 1) * batchSize);
-      if (collate) yield collate(indices.map((index) => dataset.get(index)));
-      else if (dataset.batch) yield dataset.batch(indices) as unknown as Batch;
-      else yield joined(indices.map((index) => dataset.get(index))) as Batch;
+    let indices: number[] = [];
+    for (const index of this.order()) {
+      indices.push(index);
+      if (indices.length < this.batchSize) continue;
+      yield this.load(indices);
+      indices = [];
     }
+    if (indices.length > 0 && !this.options.dropLast) yield this.load(indices);
   }
 
-  private order(): readonly number[] {
+  /** The numbers of the examples, drawing from the generators what PyTorch draws, and when. */
+  private *order(): Iterable<number> {
     const { shuffle = false, generator } = this.options;
     const count = this.dataset.length;
-    // PyTorch gives each pass a base seed for its workers, whether or not there are any.
+    // Each pass gets a base seed for its workers, whether or not there are any.
     (generator ?? defaultGenerator).random64();
-    if (!shuffle) return Array.from({ length: count }, (_, k) => k);
+    if (!shuffle) {
+      for (let k = 0; k < count; k++) yield k;
+      return;
+    }
     const source = generator ?? new Generator(BigInt.asUintN(63, defaultGenerator.random64()));
-    return Array.from(randperm(count, source), Number);
+    for (const index of randperm(count, source)) yield Number(index);
+    // The sampler draws whole permutations until it has enough, and then one more of which it takes nothing.
+    if (generator) randperm(count, generator);
+  }
+
+  private load(indices: readonly number[]): Batch {
+    const { dataset } = this;
+    const { collate } = this.options;
+    if (collate) return collate(indices.map((index) => dataset.get(index)));
+    if (dataset.batch) return dataset.batch(indices) as unknown as Batch;
+    return joined(indices.map((index) => dataset.get(index))) as Batch;
   }
 }
 
@@ -78,8 +94,10 @@ export class DataLoader<Item, Batch = Item> implements Iterable<Batch> {
 const joined = (items: readonly unknown[]): unknown => {
   const first = items[0];
   if (first instanceof Tensor) return stack(items as readonly Tensor[]);
-  if (typeof first === 'number' || typeof first === 'bigint' || typeof first === 'boolean') {
-    return tensor(items as readonly number[], Number.isInteger(first) ? { dtype: 'int64' } : {});
+  if (typeof first === 'boolean') return tensor(items as readonly boolean[]);
+  if (typeof first === 'number' || typeof first === 'bigint') {
+    const whole = items.every((item) => typeof item === 'bigint' || Number.isInteger(item));
+    return tensor(items as readonly number[], { dtype: whole ? 'int64' : 'float64' });
   }
   if (Array.isArray(first))
     return first.map((_, k) => joined(items.map((item) => (item as readonly unknown[])[k])));
