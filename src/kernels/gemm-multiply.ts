@@ -21,6 +21,7 @@ import {
 } from '../lang/index.ts';
 import { consecutive } from './gemm-offsets.ts';
 import { tileOf } from './gemm-tile.ts';
+import { once } from './once.ts';
 
 /** What is added to the products. */
 export const addend = { nothing: 0, rowBias: 1, columnBias: 2, out: 3 } as const;
@@ -57,7 +58,7 @@ const multiplySpec = (storage: StorageType) => ({
  * while A streams past it. A tile whose columns are neighbours in memory is stored as vectors; any other is first put
  * down behind its panel of B, and its elements brought to their places one by one.
  */
-export const multiplyKernel = (storage: StorageType): KernelDefinition<MultiplySpec> =>
+export const multiplyKernel = once((storage: StorageType): KernelDefinition<MultiplySpec> =>
   kernel(`gemm.multiply.${storage}`, multiplySpec(storage), (args, range, machine) => {
     const { a, b, out, rowOffsets, columnOffsets, bias, biasStep, m, n, k, adding } = args;
     const element = loadedElement[storage];
@@ -154,4 +155,5 @@ export const multiplyKernel = (storage: StorageType): KernelDefinition<MultiplyS
         when(height.mul(together).eq(rows), storeVectors, storeElements);
       });
     });
-  });
+  }),
+);

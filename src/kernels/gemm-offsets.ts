@@ -18,6 +18,8 @@ export interface Walk {
   readonly size: number;
   /** Negative: the walk begins at the far end, so that it ends at offset 0. */
   readonly step: number;
+  /** How many positions differ, if not all: those after them repeat the last of them. */
+  readonly distinct?: number;
 }
 
 /**
@@ -36,12 +38,12 @@ export const axisSize = ({ walks }: Axis): number => walks.reduce((n, { size }) 
 export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array => {
   const start = walks.reduce((sum, { size, step }) => sum + Math.max((size - 1) * -step, 0), 0);
   let offsets: readonly number[] | Float64Array = [start];
-  walks.forEach(({ size, step }, depth) => {
+  walks.forEach(({ size, step, distinct = size }, depth) => {
     const next = new Float64Array(offsets.length * size);
     let at = 0;
     for (const offset of offsets) {
       for (let i = 0; i < size; i++) {
-        const position = i * step;
+        const position = Math.min(i, distinct - 1) * step;
         next[at++] =
           phases === undefined || depth < walks.length - 1
             ? offset + position
@@ -69,7 +71,7 @@ let keptBytes = 0;
 /** A table in memory, made when it is not there yet. Whoever holds it keeps it alive. */
 export const offsetTable = (axis: Axis, multiple = 1): Storage => {
   const { walks, phases } = axis;
-  const key = `${walks.map(({ size, step }) => `${String(size)}*${String(step)}`).join()}:${
+  const key = `${walks.map(({ size, step, distinct = size }) => `${String(size)}*${String(step)}/${String(distinct)}`).join()}:${
     phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
   }/${String(multiple)}`;
   let table = kept.get(key);

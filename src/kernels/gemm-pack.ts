@@ -15,6 +15,7 @@ import {
   type Value,
 } from '../lang/index.ts';
 import { consecutive } from './gemm-offsets.ts';
+import { once } from './once.ts';
 
 /**
  * Packs panels `begin … end − 1` of a matrix whose element [p, i] is source[depth[p] + across[i]]: a panel is `width`
@@ -23,7 +24,7 @@ import { consecutive } from './gemm-offsets.ts';
  * @param width  neighbours in a panel. `across` has a multiple of it: the last panel is filled with repetitions, whose
  *               products nobody stores.
  */
-export const packKernel = (storage: StorageType, width: number): KernelDefinition<PackSpec> =>
+export const packKernel = once((storage: StorageType, width: number): KernelDefinition<PackSpec> =>
   kernel(`gemm.pack.${storage}.${String(width)}`, packSpec(storage), (args, range) => {
     const { source, depth, across, out, k, panelSize } = args;
     const bytes = storageBytes[storage];
@@ -54,10 +55,9 @@ export const packKernel = (storage: StorageType, width: number): KernelDefinitio
           const first = lane(0);
           eachStep(panel, (offset, to) => {
             const from = first.plusBytes(offset);
-            for (let j = 0; j < width; j += lanes) {
-              const count = Math.min(lanes, width - j);
-              to.set(j, from.vector(j, { lanes: count }));
-            }
+            let j = 0;
+            for (; j + lanes <= width; j += lanes) to.set(j, from.vector(j));
+            for (; j < width; j++) to.set(j, from.scalar(j));
           });
         },
         () => {
@@ -70,7 +70,8 @@ export const packKernel = (storage: StorageType, width: number): KernelDefinitio
         },
       );
     });
-  });
+  }),
+);
 
 type PackSpec = ReturnType<typeof packSpec>;
 const packSpec = (storage: StorageType) => ({

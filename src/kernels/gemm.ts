@@ -45,17 +45,6 @@ export interface Offsets {
 /** Larger left sides are packed block by block, again for every block of columns. */
 const PACKED_WHOLE_BYTES = 32 * 2 ** 20;
 
-const definitions = new Map<string, unknown>();
-const once = <T>(key: string, make: () => T): T => {
-  let definition = definitions.get(key) as T | undefined;
-  if (definition === undefined) definitions.set(key, (definition = make()));
-  return definition;
-};
-const packing = (storage: StorageType, width: number): ReturnType<typeof packKernel> =>
-  once(`pack ${storage} ${String(width)}`, () => packKernel(storage, width));
-const multiplying = (storage: StorageType): ReturnType<typeof multiplyKernel> =>
-  once(`multiply ${storage}`, () => multiplyKernel(storage));
-
 /** Prepares products of one form. The result may be called for as many places as there are. */
 export const product = (wanted: Product): ((at: Offsets) => void) => {
   if (neighbours(wanted.out.rows) && !neighbours(wanted.out.columns)) return transposed(wanted);
@@ -77,9 +66,9 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const spaceA = wholeA ? panels.a * tile.rows * k : blocks.rows * depth;
   const spaceB = panels.b * tile.columns * (depth + tile.rows);
 
-  const packA = packing(a.type, tile.rows);
-  const packB = packing(b.type, tile.columns);
-  const multiply = multiplying(out.type);
+  const packA = packKernel(a.type, tile.rows);
+  const packB = packKernel(b.type, tile.columns);
+  const multiply = multiplyKernel(out.type);
   const tables = {
     aRows: offsetTable(a.rows, tile.rows),
     aDepth: offsetTable(a.columns),

@@ -8,7 +8,7 @@
 import type { Storage } from '../../device/storage.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes, type StorageType } from '../../lang/index.ts';
-import type { Walk } from '../gemm-offsets.ts';
+import type { Axis, Walk } from '../gemm-offsets.ts';
 import { inPlace, pad, paddedBytes, type Extent, type Images } from './padded.ts';
 
 /** A kernel as it is walked over: transposed and flipped where need be. */
@@ -70,13 +70,19 @@ export const extentOf = (
 const inside = ({ top, left, rows, columns }: Extent, [, , height, width]: readonly number[]): boolean =>
   top >= 0 && left >= 0 && top + rows <= height! && left + columns <= width!;
 
-/**
- * Calls `work` for all parts of the output, one after the other, since they share a workspace.
- *
- * @param mayStay  whether the work can read input that is not padded, wherever its columns lie; images whose type is
- *                 narrower than what one computes with, too
- */
-export const eachChunk = (correlation: Correlation, mayStay: boolean, work: (chunk: Chunk) => void): void => {
+export interface Needs {
+  /** Whether input that needs no padding can be read where it is. */
+  readonly mayStay: boolean;
+  /** Whether neighbouring outputs of a row must read neighbouring inputs. */
+  readonly neighbours: boolean;
+}
+
+/** Calls `work` for all parts of the output, one after the other, since they share a workspace. */
+export const eachChunk = (
+  correlation: Correlation,
+  { mayStay, neighbours }: Needs,
+  work: (chunk: Chunk) => void,
+): void => {
   const { out, input, taps, stride, dilation } = correlation;
   const [count, , height, width] = out.shape as [number, number, number, number];
   if (elementCount(out.shape) === 0) return;
@@ -98,7 +104,7 @@ export const eachChunk = (correlation: Correlation, mayStay: boolean, work: (chu
     return;
   }
   // With one tap only the columns under it are wanted: de-interleaving would copy the others, too.
-  const phases = taps.columns.size === 1 ? 1 : stride[1];
+  const phases = taps.columns.size === 1 && !neighbours ? 1 : stride[1];
   const image = paddedBytes(input, whole, phases);
   if (image <= CHUNK_BYTES) {
     const images = Math.min(byPositions, Math.max(1, Math.floor(CHUNK_BYTES / image)));
@@ -124,3 +130,35 @@ export const isWide = ({ dtype }: View): boolean => {
   const storage = storageOf[dtype];
   return storageBytes[storage] === storageBytes[loadedElement[storage]];
 };
+
+/** Where the taps of one group read, from a pixel's place in the group's first channel. */
+export const tapAxis = ({ taps, dilation }: Correlation, images: Images): Axis => ({
+  walks: [
+    { size: taps.channels.size, step: images.channel },
+    { size: taps.rows.size, step: dilation[0] * images.row },
+    { size: taps.columns.size, step: dilation[1] * images.column },
+  ],
+  ...(images.phases.count > 1 && { phases: images.phases }),
+});
+
+/** Where the pixels of a chunk's output read: under their first tap, in the group's first channel. */
+export const pixelAxis = ({ out, stride }: Correlation, { images, count, rows }: Chunk): Axis => ({
+  walks: [
+    { size: count, step: images.image },
+    { size: rows, step: stride[0] * images.row },
+    { size: out.shape[3]!, step: images.phases.count > 1 ? 1 : stride[1] * images.column },
+  ],
+});
+
+/** Where the pixels of a chunk's output are written, from its first one on. */
+export const outAxis = ({ out }: Correlation, { count, rows }: Chunk): Axis => ({
+  walks: [
+    { size: count, step: out.strides[0]! },
+    { size: rows, step: out.strides[2]! },
+    { size: out.shape[3]!, step: out.strides[3]! },
+  ],
+});
+
+/** Where the first pixel of a chunk is in the output's first channel. */
+export const outOffset = ({ out }: Correlation, { first, firstRow }: Chunk): number =>
+  out.offset + first * out.strides[0]! + firstRow * out.strides[2]!;

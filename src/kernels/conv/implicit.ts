@@ -6,30 +6,42 @@
  *
  * @see Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep Learning", arXiv:1410.0759, section 3.1
  */
-import { storageOf } from '../../device/view.ts';
+import { storageOf, type View } from '../../device/view.ts';
 import { product } from '../gemm.ts';
-import { eachChunk, type Chunk, type Correlation } from './correlation.ts';
+import {
+  eachChunk,
+  outAxis,
+  outOffset,
+  pixelAxis,
+  tapAxis,
+  type Chunk,
+  type Correlation,
+} from './correlation.ts';
 
 export const implicitCorrelation = (correlation: Correlation): void => {
   const { input, taps, stride } = correlation;
   // Without padding the panels are packed straight from the input, if it is gone over as cheaply as a padded copy.
   const once = taps.rows.size * taps.columns.size <= stride[0] * stride[1];
   const dense = stride[1] === 1 && input.strides[3] === 1;
-  let prepared: { readonly run: (chunk: Chunk) => void; readonly form: string } | undefined;
-  eachChunk(correlation, once || dense, (chunk) => {
-    const form = `${String(chunk.count)} ${String(chunk.rows)}`;
-    if (prepared?.form !== form) prepared = { run: prepare(correlation, chunk), form };
-    prepared.run(chunk);
-  });
+  const run = ofEachForm((chunk) => prepare(correlation, chunk));
+  eachChunk(correlation, { mayStay: once || dense, neighbours: false }, run);
 };
 
-/** The products of all groups, for chunks of one form. */
-const prepare = (
-  { out, taps, bias, stride, dilation, groups }: Correlation,
-  { images, count, rows }: Chunk,
-): ((chunk: Chunk) => void) => {
-  const [outImage, outChannel, outRow, outColumn] = out.strides as [number, number, number, number];
-  const width = out.shape[3]!;
+/** Prepares anew when a chunk is not like the one before it. */
+export const ofEachForm = (prepared: (chunk: Chunk) => (chunk: Chunk) => void): ((chunk: Chunk) => void) => {
+  let last: Chunk | undefined;
+  let run: (chunk: Chunk) => void = () => undefined;
+  return (chunk) => {
+    if (last?.count !== chunk.count || last.rows !== chunk.rows) run = prepared(chunk);
+    last = chunk;
+    run(chunk);
+  };
+};
+
+/** The products of all groups. */
+const prepare = (correlation: Correlation, like: Chunk): ((chunk: Chunk) => void) => {
+  const { out, taps, bias, groups } = correlation;
+  const channelStep = out.strides[1]!;
   const run = product({
     a: {
       storage: taps.storage,
@@ -38,47 +50,29 @@ const prepare = (
       columns: { walks: [taps.channels, taps.rows, taps.columns] },
     },
     b: {
-      storage: images.storage,
-      type: images.type,
-      rows: {
-        walks: [
-          { size: taps.channels.size, step: images.channel },
-          { size: taps.rows.size, step: dilation[0] * images.row },
-          { size: taps.columns.size, step: dilation[1] * images.column },
-        ],
-        ...(images.phases.count > 1 && { phases: images.phases }),
-      },
-      columns: {
-        walks: [
-          { size: count, step: images.image },
-          { size: rows, step: stride[0] * images.row },
-          { size: width, step: images.phases.count > 1 ? 1 : stride[1] * images.column },
-        ],
-      },
+      storage: like.images.storage,
+      type: like.images.type,
+      rows: tapAxis(correlation, like.images),
+      columns: pixelAxis(correlation, like),
     },
     out: {
       storage: out.storage,
       type: storageOf[out.dtype],
-      rows: { walks: [{ size: taps.out.size, step: outChannel }] },
-      columns: {
-        walks: [
-          { size: count, step: outImage },
-          { size: rows, step: outRow },
-          { size: width, step: outColumn },
-        ],
-      },
+      rows: { walks: [{ size: taps.out.size, step: channelStep }] },
+      columns: outAxis(correlation, like),
     },
-    bias: bias && { storage: bias.storage, step: bias.strides[0]!, along: 'rows' },
+    bias: bias && { storage: bias.storage, step: stepOf(bias), along: 'rows' },
   });
   return (chunk) => {
     for (let group = 0; group < groups; group++) {
       run({
         a: taps.offset + group * taps.group,
         b: chunk.images.offset + group * taps.channels.size * chunk.images.channel,
-        out:
-          out.offset + chunk.first * outImage + chunk.firstRow * outRow + group * taps.out.size * outChannel,
-        bias: bias === null ? 0 : bias.offset + group * taps.out.size * bias.strides[0]!,
+        out: outOffset(correlation, chunk) + group * taps.out.size * channelStep,
+        bias: bias === null ? 0 : bias.offset + group * taps.out.size * stepOf(bias),
       });
     }
   };
 };
+
+const stepOf = (bias: View): number => bias.strides[0]!;

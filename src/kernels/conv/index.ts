@@ -1,6 +1,10 @@
 /** `Backend`'s convolutions on a CPU. */
 import type { ConvGeometry } from '../../device/backend.ts';
 import type { View } from '../../device/view.ts';
+import { chooseCorrelation, chooseWeightGrad } from './choose.ts';
+import type { Correlation } from './correlation.ts';
+import { directCorrelation } from './direct.ts';
+import { directWeightGrad } from './direct-weight-grad.ts';
 import { forward } from './forward.ts';
 import { implicitCorrelation } from './implicit.ts';
 import { inputGrad } from './input-grad.ts';
@@ -13,15 +17,21 @@ export const conv2d = (
   bias: View | null,
   geometry: ConvGeometry,
 ): void => {
-  implicitCorrelation(forward(out, input, weight, bias, geometry));
+  correlate(forward(out, input, weight, bias, geometry));
 };
 
 export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void => {
-  for (const part of inputGrad(gradInput, grad, weight, geometry)) implicitCorrelation(part);
+  for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
 };
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
   inWideType(gradWeight, (out) => {
-    implicitWeightGrad(out, grad, input, geometry);
+    const algorithms = { implicit: implicitWeightGrad, direct: directWeightGrad };
+    algorithms[chooseWeightGrad(grad.shape[1]! / geometry.groups)](out, grad, input, geometry);
   });
+};
+
+const correlate = (correlation: Correlation): void => {
+  const algorithms = { implicit: implicitCorrelation, direct: directCorrelation };
+  algorithms[chooseCorrelation(correlation.taps.out.size)](correlation);
 };

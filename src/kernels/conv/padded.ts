@@ -25,6 +25,7 @@ import {
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
+import { once } from '../once.ts';
 
 type PadSpec = ReturnType<typeof padSpec>;
 const padSpec = (storage: StorageType) => ({
@@ -47,7 +48,7 @@ const padSpec = (storage: StorageType) => ({
 });
 
 /** Planes begin … end − 1, counted through all images. `dense`: columns of a phase are neighbours in the image. */
-const padKernel = (storage: StorageType, dense: boolean): KernelDefinition<PadSpec> =>
+const padKernel = once((storage: StorageType, dense: boolean): KernelDefinition<PadSpec> =>
   kernel(`conv.pad.${storage}.${dense ? 'dense' : 'strided'}`, padSpec(storage), (args, range) => {
     const { source, out, channels, imageStep, channelStep, rowStep, columnStep } = args;
     const { height, width, top, left, rows, columns, phases } = args;
@@ -97,9 +98,8 @@ const padKernel = (storage: StorageType, dense: boolean): KernelDefinition<PadSp
         });
       });
     });
-  });
-
-const definitions = new Map<string, KernelDefinition<PadSpec>>();
+  }),
+);
 
 /** Images in memory, in steps of elements. A row of `phases` phases, each `pitch` columns apart. */
 export interface Images {
@@ -157,11 +157,8 @@ export const pad = (
   const storage = workspace(`${name}.${type}`, bytes);
 
   const dense = columnStep * phases === 1;
-  const key = `${from} ${String(dense)}`;
-  let definition = definitions.get(key);
-  if (definition === undefined) definitions.set(key, (definition = padKernel(from, dense)));
   launch(
-    definition,
+    padKernel(from, dense),
     {
       source: {
         storage: images.storage,

@@ -11,9 +11,18 @@ import { contiguousStrides, elementCount, storageOf, type View } from '../../dev
 import { storageBytes } from '../../lang/index.ts';
 import { copy } from '../copy.ts';
 import { fill } from '../fill.ts';
-import { product, type Offsets } from '../gemm.ts';
-import { eachChunk, type Chunk, type Correlation } from './correlation.ts';
+import { product } from '../gemm.ts';
+import {
+  eachChunk,
+  outAxis,
+  outOffset,
+  pixelAxis,
+  tapAxis,
+  type Chunk,
+  type Correlation,
+} from './correlation.ts';
 import { forward } from './forward.ts';
+import { ofEachForm } from './implicit.ts';
 
 /** Sums of 16-bit floats are kept as float32 until they are whole. */
 export const inWideType = (gradWeight: View, sum: (out: View) => void): void => {
@@ -40,57 +49,32 @@ export const implicitWeightGrad = (
   geometry: ConvGeometry,
 ): void => {
   const correlation = forward(grad, input, gradWeight, null, geometry);
-  let prepared: { readonly run: (chunk: Chunk) => void; readonly form: string } | undefined;
   let accumulate = false;
-  eachChunk(correlation, true, (chunk) => {
-    const form = `${String(chunk.count)} ${String(chunk.rows)} ${String(accumulate)}`;
-    if (prepared?.form !== form) prepared = { run: prepare(correlation, chunk, accumulate), form };
-    prepared.run(chunk);
+  const first = ofEachForm((chunk) => prepare(correlation, chunk, false));
+  const further = ofEachForm((chunk) => prepare(correlation, chunk, true));
+  eachChunk(correlation, { mayStay: true, neighbours: false }, (chunk) => {
+    (accumulate ? further : first)(chunk);
     accumulate = true;
   });
   if (!accumulate) fill(gradWeight, 0);
 };
 
-/** The products of all groups, for chunks of one form. */
-const prepare = (
-  { out: grad, taps, stride, dilation, groups }: Correlation,
-  { images, count, rows }: Chunk,
-  accumulate: boolean,
-): ((chunk: Chunk) => void) => {
-  const [gradImage, gradChannel, gradRow, gradColumn] = grad.strides as [number, number, number, number];
-  const width = grad.shape[3]!;
-  const deinterleaved = images.phases.count > 1;
-  const run: (at: Offsets) => void = product({
+/** The products of all groups. */
+const prepare = (correlation: Correlation, like: Chunk, accumulate: boolean): ((chunk: Chunk) => void) => {
+  const { out: grad, taps, groups } = correlation;
+  const channelStep = grad.strides[1]!;
+  const run = product({
     a: {
       storage: grad.storage,
       type: storageOf[grad.dtype],
-      rows: { walks: [{ size: taps.out.size, step: gradChannel }] },
-      columns: {
-        walks: [
-          { size: count, step: gradImage },
-          { size: rows, step: gradRow },
-          { size: width, step: gradColumn },
-        ],
-      },
+      rows: { walks: [{ size: taps.out.size, step: channelStep }] },
+      columns: outAxis(correlation, like),
     },
     b: {
-      storage: images.storage,
-      type: images.type,
-      rows: {
-        walks: [
-          { size: count, step: images.image },
-          { size: rows, step: stride[0] * images.row },
-          { size: width, step: deinterleaved ? 1 : stride[1] * images.column },
-        ],
-      },
-      columns: {
-        walks: [
-          { size: taps.channels.size, step: images.channel },
-          { size: taps.rows.size, step: dilation[0] * images.row },
-          { size: taps.columns.size, step: dilation[1] * images.column },
-        ],
-        ...(deinterleaved && { phases: images.phases }),
-      },
+      storage: like.images.storage,
+      type: like.images.type,
+      rows: pixelAxis(correlation, like),
+      columns: tapAxis(correlation, like.images),
     },
     out: {
       storage: taps.storage,
@@ -103,11 +87,7 @@ const prepare = (
   return (chunk) => {
     for (let group = 0; group < groups; group++) {
       run({
-        a:
-          grad.offset +
-          chunk.first * gradImage +
-          chunk.firstRow * gradRow +
-          group * taps.out.size * gradChannel,
+        a: outOffset(correlation, chunk) + group * taps.out.size * channelStep,
         b: chunk.images.offset + group * taps.channels.size * chunk.images.channel,
         out: taps.offset + group * taps.group,
       });

@@ -1,0 +1,48 @@
+/** Register tiles of the direct kernels. */
+import type { ElementType, Machine } from '../../lang/index.ts';
+import type { Axis } from '../gemm-offsets.ts';
+
+/** `channels` outputs × `across` vectors: of pixels in the forward kernel, of taps in the weight gradient's. */
+export interface DirectTile {
+  readonly channels: number;
+  readonly across: number;
+}
+
+/**
+ * The tile that computes `channels` of a group fastest, if `across` has no bound. All accumulators, all vectors of the
+ * input and the element that each channel multiplies them with must be live at once (see `gemm-tile.ts`); a step costs
+ * its loads or its multiplications, two at a time, and about two cycles to count and to find the tap.
+ */
+export const directTile = (machine: Machine, channels: number): DirectTile => {
+  let best: DirectTile = { channels: 1, across: 1 };
+  let least = Infinity;
+  for (let some = 1; some <= Math.min(channels, 6); some++) {
+    const across = Math.floor((machine.vectorRegisters - some) / (some + 1));
+    if (across < 1) break;
+    const steps = Math.ceil(channels / some);
+    const cost = (steps * (Math.max(some + across, some * across) / 2 + 2)) / across;
+    if (cost < least) [best, least] = [{ channels: some, across }, cost];
+  }
+  return best;
+};
+
+/** `total` in equal parts of at most `most`: the size of one. */
+export const evenParts = (total: number, most: number): number => {
+  const parts = Math.max(1, Math.ceil(total / most));
+  return Math.max(1, Math.ceil(total / parts));
+};
+
+/** Vectors that a row of `width` pixels takes. */
+export const vectorsOf = (machine: Machine, element: ElementType, width: number): number =>
+  Math.ceil(width / machine.lanes(element));
+
+/**
+ * An axis over the output channels of all groups, in panels of `channels`. Each group begins a panel; where its last one
+ * is not full, its last channel is there more than once.
+ */
+export const panelRows = (groups: number, perGroup: number, channels: number, step: number): Axis => ({
+  walks: [
+    { size: groups, step: perGroup * step },
+    { size: Math.ceil(perGroup / channels) * channels, step, distinct: perGroup },
+  ],
+});

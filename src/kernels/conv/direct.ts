@@ -1,0 +1,96 @@
+/**
+ * Convolution straight from the padded input: a tile of neighbouring pixels of one row, times a few output channels, tap
+ * after tap. For groups of few output channels, above all depthwise: there an element of a packed panel would be used
+ * hardly more often than it costs to pack it.
+ */
+import { launch } from '../../device/launch.ts';
+import { workspace } from '../../device/memory.ts';
+import { currentTarget } from '../../device/target.ts';
+import { elementCount, storageOf } from '../../device/view.ts';
+import { loadedElement, storageBytes } from '../../lang/index.ts';
+import { offsetTable } from '../gemm-offsets.ts';
+import { packKernel } from '../gemm-pack.ts';
+import { eachChunk, isWide, tapAxis, type Correlation } from './correlation.ts';
+import { directKernel } from './direct-kernel.ts';
+import { directTile, evenParts, panelRows, vectorsOf } from './direct-tile.ts';
+
+export const directCorrelation = (correlation: Correlation): void => {
+  const { out, input, taps, bias, stride, groups } = correlation;
+  if (elementCount(out.shape) === 0) return;
+  const type = storageOf[out.dtype];
+  const element = loadedElement[type];
+  const bytes = storageBytes[element];
+  const { machine } = currentTarget();
+  const width = out.shape[3]!;
+  const [outImage, outChannel, outRow, outColumn] = out.strides as [number, number, number, number];
+  const k = taps.channels.size * taps.rows.size * taps.columns.size;
+
+  const { channels, across } = directTile(machine, taps.out.size);
+  const vectors = evenParts(vectorsOf(machine, element, width), across);
+  const rows = Math.max(1, Math.floor(across / vectors));
+  const groupPanels = Math.ceil(taps.out.size / channels);
+  const panels = groups * groupPanels;
+  const channelTable = (step: number) => offsetTable(panelRows(groups, taps.out.size, channels, step));
+
+  const packed = workspace(`conv.taps.${element}`, panels * channels * k * bytes);
+  if (k > 0) {
+    launch(
+      packKernel(taps.type, channels),
+      {
+        source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
+        depth: offsetTable({ walks: [taps.channels, taps.rows, taps.columns] }),
+        across: offsetTable({
+          walks: [
+            { size: groups, step: taps.group },
+            { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
+          ],
+        }),
+        out: packed,
+        k,
+        panelSize: channels * k,
+      },
+      0,
+      panels,
+    );
+  }
+
+  const dense = outColumn === 1;
+  const whole = width >= vectors * machine.lanes(element);
+  const mayStay = whole && stride[1] === 1 && input.strides[3] === 1 && isWide(input);
+  eachChunk(correlation, { mayStay, neighbours: true }, (chunk) => {
+    const { images } = chunk;
+    const tileRows = Math.min(rows, chunk.rows);
+    launch(
+      directKernel(type, channels, tileRows, vectors, dense),
+      {
+        images: { storage: images.storage, byteOffset: images.offset * bytes },
+        taps: packed,
+        out: {
+          storage: out.storage,
+          byteOffset: (out.offset + chunk.first * outImage + chunk.firstRow * outRow) * storageBytes[type],
+        },
+        bias:
+          bias === null
+            ? out.storage
+            : { storage: bias.storage, byteOffset: bias.offset * storageBytes[type] },
+        tapOffsets: offsetTable(tapAxis(correlation, images)),
+        outOffsets: channelTable(outChannel),
+        biasOffsets: channelTable(bias?.strides[0] ?? 0),
+        hasBias: bias === null ? 0 : 1,
+        k,
+        panels,
+        groupPanels,
+        imageStep: images.image,
+        groupStep: taps.channels.size * images.channel,
+        rowStep: stride[0] * images.row,
+        outImageStep: outImage,
+        outRowStep: outRow,
+        outColumnStep: outColumn,
+        height: chunk.rows,
+        width,
+      },
+      0,
+      chunk.count * panels,
+    );
+  });
+};
