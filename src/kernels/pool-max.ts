@@ -1,0 +1,229 @@
+/**
+ * Kernels of max pooling. Along rows, a vector is as many neighbouring windows; where channels are innermost in memory,
+ * it is the same window of as many channels.
+ */
+import { storageOf } from '../device/view.ts';
+import type { DType } from '../dtype.ts';
+import {
+  constant,
+  eachLane,
+  elementBytes,
+  index,
+  inout,
+  input,
+  iota,
+  kernel,
+  loadedElement,
+  loop,
+  output,
+  unroll,
+  variable,
+  type KernelDefinition,
+  type Operand,
+  type Value,
+  type Variable,
+} from '../lang/index.ts';
+import { specialised } from './arguments.ts';
+import { WindowTable } from './pool-windows.ts';
+import { Row } from './row.ts';
+
+/** The largest so far and where it was: a NaN always wins, the last one before the others, as in PyTorch. */
+class Largest {
+  readonly value: Variable;
+  private readonly place: Variable;
+
+  constructor(
+    dtype: DType,
+    private readonly lanes: number,
+    first: Value,
+  ) {
+    const element = loadedElement[storageOf[dtype]];
+    const integer = elementBytes[element] === 8 ? 'i64' : 'i32';
+    this.value = variable(constant(-Infinity, { element, lanes }));
+    this.place = variable(first.to(integer).splat(lanes));
+  }
+
+  take(x: Value, place: Value): void {
+    const better = x.gt(this.value).or(x.ne(x));
+    const integer = this.place.type.element as 'i32' | 'i64';
+    this.place.set(better.select(place.to(integer).splat(this.lanes), this.place));
+    this.value.set(better.select(x, this.value));
+  }
+
+  /** Where it was, as an i32. */
+  get where(): Value {
+    return this.place.to('i32');
+  }
+}
+
+interface Variant {
+  readonly dtype: DType;
+  /** Columns of the kernel, from window to window, and from place to place within one. */
+  readonly columns: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** From row to row within a window. */
+  readonly rowDilation: number;
+}
+
+const nameOf = (kind: string, { dtype, columns, stride, dilation, rowDilation }: Variant): string =>
+  `max_pool2d.${kind}(${dtype}) ${columns} columns, stride ${stride}, dilation ${rowDilation} ${dilation}`;
+
+/** Up to so many columns of a window are written out one after the other, more are a loop. */
+const UNROLLED = 8;
+
+/** f(k, k · step) for k = 0 … count − 1. */
+const eachTap = (count: number, step: number, f: (distance: Operand) => void): void => {
+  if (count <= UNROLLED) unroll(count, (k) => f(k * step));
+  else loop(count, (k) => f(k.mul(step)));
+};
+
+/** Each position is a plane. Windows `left` to `right` of a row lie within it whole. */
+export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
+  const { dtype, columns, stride, dilation, rowDilation } = variant;
+  const storage = storageOf[dtype];
+  return kernel(
+    nameOf('rows', variant),
+    {
+      out: output(storage),
+      positions: output('i32'),
+      x: input(storage),
+      row_windows: input('i32'),
+      column_windows: input('i32'),
+      h: index,
+      w: index,
+      oh: index,
+      ow: index,
+      pad: index,
+      left: index,
+      right: index,
+    },
+    ({ out, positions, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range) => {
+      const rows = new WindowTable(row_windows, oh);
+      const columnsOf = new WindowTable(column_windows, ow);
+      const across = new Row(stride === 1 ? undefined : constant(stride, { element: 'index', lanes: 1 }));
+      loop(range, (plane) => {
+        const source = x.plus(plane.mul(h).mul(w));
+        loop(oh, (i) => {
+          const window = rows.places(i);
+          // Windows that miss all places are said to be at the last.
+          const first = window.begin.min(h.sub(1)).mul(w);
+          const line = plane.mul(oh).add(i).mul(ow);
+          const eachRow = (body: (row: Value) => void): void =>
+            loop(window, (r) => body(r.mul(w)), { step: rowDilation });
+
+          eachLane({ begin: left, end: right }, (j) => {
+            const column = j.base.mul(stride).sub(pad);
+            const best = new Largest(dtype, j.lanes, first);
+            eachRow((row) => {
+              const at = source.plus(row.add(column));
+              eachTap(columns, dilation, (v) => best.take(across.vector(at.plus(v), j), row.add(v)));
+            });
+            out.plus(line).set(j, best.value);
+            const windows = iota('i32', j.lanes).mul(stride).add(column.to('i32'));
+            positions.plus(line).set(j, best.where.add(windows));
+          });
+
+          const atEdge = (j: Value): void => {
+            const places = columnsOf.places(j);
+            const best = new Largest(dtype, 1, first.add(places.begin.min(w.sub(1))));
+            eachRow((row) =>
+              loop(places, (c) => best.take(source.scalar(row.add(c)), row.add(c)), { step: dilation }),
+            );
+            out.set(line.add(j), best.value);
+            positions.set(line.add(j), best.where);
+          };
+          loop(left, atEdge);
+          loop({ begin: right, end: ow }, atEdge);
+        });
+      });
+    },
+    { lanes: (machine) => machine.lanes(loadedElement[storage]) },
+  );
+});
+
+/** Each position is a row of windows of one image, whose channels follow one another in `x` and `out`. */
+export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dilation' | 'rowDilation'>) => {
+  const { dtype, dilation, rowDilation } = variant;
+  const storage = storageOf[dtype];
+  return kernel(
+    `max_pool2d.channels(${dtype}) dilation ${rowDilation} ${dilation}`,
+    {
+      out: output(storage),
+      positions: output('i32'),
+      x: input(storage),
+      row_windows: input('i32'),
+      column_windows: input('i32'),
+      channels: index,
+      h: index,
+      w: index,
+      oh: index,
+      ow: index,
+      x_image: index,
+      x_row: index,
+      x_column: index,
+      out_image: index,
+      out_row: index,
+      out_column: index,
+    },
+    (args, range) => {
+      const { out, positions, x, channels, h, w, oh, ow } = args;
+      const rows = new WindowTable(args.row_windows, oh);
+      const columns = new WindowTable(args.column_windows, ow);
+      const plane = oh.mul(ow);
+      loop(range, (position) => {
+        const image = position.div(oh);
+        const i = position.sub(image.mul(oh));
+        const source = x.plus(image.mul(args.x_image));
+        const target = out.plus(image.mul(args.out_image).add(i.mul(args.out_row)));
+        const places = positions.plus(image.mul(channels).mul(plane).add(i.mul(ow)));
+        const window = rows.places(i);
+        loop(ow, (j) => {
+          const span = columns.places(j);
+          const first = window.begin
+            .min(h.sub(1))
+            .mul(w)
+            .add(span.begin.min(w.sub(1)));
+          eachLane(channels, (c) => {
+            const best = new Largest(dtype, c.lanes, first);
+            loop(
+              window,
+              (r) => {
+                const line = source.plus(r.mul(args.x_row));
+                loop(span, (s) => best.take(line.plus(s.mul(args.x_column)).at(c), r.mul(w).add(s)), {
+                  step: dilation,
+                });
+              },
+              { step: rowDilation },
+            );
+            target.plus(j.mul(args.out_column)).set(c, best.value);
+            const { count } = c;
+            places.plus(j).set(c.base.mul(plane), best.where, { count, stride: plane });
+          });
+        });
+      });
+    },
+    { lanes: (machine) => machine.lanes(loadedElement[storage]) },
+  );
+});
+
+/** out[…, positions] += grad, each position of the parallel axis a plane. */
+export const maxGrad = specialised(({ dtype }: { readonly dtype: DType }): KernelDefinition => {
+  const storage = storageOf[dtype];
+  return kernel(
+    `max_pool2d_grad(${dtype})`,
+    { out: inout(storage), grad: input(storage), positions: input('i32'), windows: index, pixels: index },
+    ({ out, grad, positions, windows, pixels }, range) => {
+      const last = pixels.sub(1);
+      loop(range, (plane) => {
+        const whole = plane.mul(pixels);
+        loop(windows, (k) => {
+          const i = plane.mul(windows).add(k);
+          // Whatever the positions say, the kernel stays within the plane.
+          const at = whole.add(positions.scalar(i).to('index').max(0).min(last));
+          out.set(at, out.scalar(at).add(grad.scalar(i)));
+        });
+      });
+    },
+  );
+});
