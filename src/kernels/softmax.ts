@@ -1,8 +1,8 @@
 /**
  * Softmax and its logarithm along one axis. Along a contiguous axis each row is worked on by vectors; along another the
- * vectors lie across, so that neighbouring columns are worked on together.
+ * vectors lie across, so that neighbouring columns are worked on together. Either way several vectors are under way at
+ * a time: of a row, because each addition waits for the one before; across, because they share a cache line.
  */
-import { launch } from '../device/launch.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
 import type { DType } from '../dtype.ts';
 import {
@@ -14,198 +14,229 @@ import {
   inout,
   input,
   kernel,
-  loadedElement,
   loop,
   output,
+  unroll,
   variable,
   type KernelDefinition,
   type LaneIndex,
   type Pointer,
   type Value,
 } from '../lang/index.ts';
+import { launchNamed, specialised } from './arguments.ts';
 import { contiguous, region, writable } from './compact.ts';
+import { elementOf } from './elementwise-kernel.ts';
 import { exp } from './math/exp.ts';
 import { log as logarithm } from './math/log.ts';
 
-/** An axis of `size`, its elements `inner` apart, repeated `outer` times: the form every contiguous tensor has. */
-interface Form {
-  readonly outer: number;
-  readonly size: number;
-  readonly inner: number;
+/** `Backend.softmax` on a CPU. Rows of −∞ give NaN, as in PyTorch. */
+export const softmax = (out: View, input: View, axis: number, log: boolean): void =>
+  run(forwardKernel, out, [input], axis, log);
+
+/** `Backend.softmaxGrad` on a CPU: out · (g − Σ g · out), or with `log` g − e^out · Σ g. */
+export const softmaxGrad = (gradInput: View, grad: View, output: View, axis: number, log: boolean): void =>
+  run(backwardKernel, gradInput, [grad, output], axis, log);
+
+/** What tells one kernel from another. */
+interface Variant {
+  readonly dtype: DType;
+  /** Whether vectors lie across the axis. */
+  readonly across: boolean;
+  readonly log: boolean;
 }
 
-/** Kernels by what tells them apart; a kernel's name repeats it. */
-const kernels = new Map<string, KernelDefinition>();
-const kernelOf = (name: string, make: (name: string) => KernelDefinition): KernelDefinition => {
-  let found = kernels.get(name);
-  if (found === undefined) kernels.set(name, (found = make(name)));
-  return found;
-};
-
-/** out = softmax(input) along an axis, or with `log` its logarithm. Rows of −∞ give NaN, as in PyTorch. */
-export const softmax = (out: View, input: View, axis: number, log: boolean): void => {
-  if (elementCount(out.shape) === 0) return;
-  const across = formOf(out.shape, axis).inner > 1;
-  const name = `${log ? 'log_softmax' : 'softmax'}.${across ? 'across' : 'along'}(${out.dtype})`;
-  run(
-    out,
-    [input],
-    axis,
-    kernelOf(name, (n) => forwardKernel(n, out.dtype, across, log)),
-  );
-};
-
-/** The gradient from the output and its cotangent: out · (g − Σ g · out), or with `log` g − e^out · Σ g. */
-export const softmaxGrad = (gradInput: View, grad: View, output: View, axis: number, log: boolean): void => {
-  if (elementCount(gradInput.shape) === 0) return;
-  const across = formOf(gradInput.shape, axis).inner > 1;
-  const name = `${log ? 'log_softmax' : 'softmax'}_grad.${across ? 'across' : 'along'}(${grad.dtype})`;
-  run(
-    gradInput,
-    [grad, output],
-    axis,
-    kernelOf(name, (n) => backwardKernel(n, grad.dtype, across, log)),
-  );
-};
-
 /** Runs a kernel of the parameters out, a (, b), size, inner over rows, or over columns of rows. */
-const run = (out: View, inputs: readonly View[], axis: number, definition: KernelDefinition): void => {
-  const { outer, size, inner } = formOf(out.shape, axis);
+const run = (
+  kernelOf: (variant: Variant) => KernelDefinition,
+  out: View,
+  inputs: readonly View[],
+  axis: number,
+  log: boolean,
+): void => {
+  if (elementCount(out.shape) === 0) return;
+  const outer = elementCount(out.shape.slice(0, axis));
+  const inner = elementCount(out.shape.slice(axis + 1));
   const [target, finish] = writable(out);
   const [a, b] = inputs.map((view) => region(contiguous(view)));
-  launch(definition, { out: region(target), a: a!, ...(b && { b }), size, inner }, 0, outer);
+  const args = { out: region(target), a: a!, ...(b && { b }), size: out.shape[axis]!, inner };
+  launchNamed(kernelOf({ dtype: out.dtype, across: inner > 1, log }), args, outer);
   finish();
 };
 
-const formOf = (shape: readonly number[], axis: number): Form => ({
-  outer: elementCount(shape.slice(0, axis)),
-  size: shape[axis]!,
-  inner: elementCount(shape.slice(axis + 1)),
-});
+const nameOf = (kind: string, { dtype, across, log }: Variant): string =>
+  `${log ? 'log_' : ''}${kind}.${across ? 'across' : 'along'}(${dtype})`;
 
-/**
- * How a kernel walks: one turn of `body` for each row, or for each vector of neighbouring columns. Within it `along`
- * runs over the axis, giving the elements there, and `whole` joins what was gathered by lanes to what the row has.
- */
+/** A vector's worth of the axis, or of columns at one place of it. */
+interface Step {
+  /** Which of the vectors that are under way. */
+  readonly slot: number;
+  readonly load: (p: Pointer) => Value;
+  readonly store: (p: Pointer, value: Value) => void;
+  /** The value, or what adds nothing in lanes that do not count. */
+  readonly counted: (value: Value, neutral: number) => Value;
+}
+
+/** One turn of a kernel's body: a row, or a few columns. */
 interface Turn {
-  /** Calls with a lane index at which all pointers can be read or written. */
-  along(
-    body: (at: (p: Pointer) => Value, store: (p: Pointer, value: Value) => void, i: LaneIndex | null) => void,
-  ): void;
-  /** Sum of all that was gathered: over the lanes of a row; across, each lane is a column of its own. */
-  sum(gathered: Value): Value;
-  largest(gathered: Value): Value;
+  /** How many vectors are under way. */
+  readonly slots: number;
+  /** Runs over the axis. */
+  readonly along: (step: (step: Step) => void) => void;
+  /** From what each slot has gathered to what all of the axis has, for each slot. */
+  readonly whole: (gathered: readonly Value[], combine: 'max' | 'add') => readonly Value[];
+}
+
+const SLOTS = 4;
+
+interface Sizes {
+  readonly size: Value;
+  readonly inner: Value;
 }
 
 const eachTurn = (
   across: boolean,
   pointers: readonly Pointer[],
-  { size, inner, begin, end }: { size: Value; inner: Value; begin: Value; end: Value },
+  sizes: Sizes,
+  range: { readonly begin: Value; readonly end: Value },
   body: (turn: Turn) => void,
 ): void => {
-  loop({ begin, end }, (row) => {
-    const start = row.mul(size).mul(inner);
-    const moved = new Map(pointers.map((p) => [p, p.plus(start)]));
-    if (!across) {
-      body({
-        along(step) {
-          eachLane(size, (i) => {
-            step(
-              (p) => moved.get(p)!.at(i),
-              (p, value) => {
-                moved.get(p)!.set(i, value);
-              },
-              i,
-            );
-          });
-        },
-        sum: (gathered) => gathered.reduceAdd(),
-        largest: (gathered) => gathered.reduceMax(),
-      });
-      return;
-    }
-    eachLane(inner, (column) => {
-      body({
-        along(step) {
-          loop(size, (k) => {
-            const at = k.mul(inner);
-            step(
-              (p) => moved.get(p)!.plus(at).at(column),
-              (p, value) => {
-                moved.get(p)!.plus(at).set(column, value);
-              },
-              null,
-            );
-          });
-        },
-        sum: (gathered) => gathered,
-        largest: (gathered) => gathered,
-      });
-    });
+  loop(range, (row) => {
+    const start = row.mul(sizes.size).mul(sizes.inner);
+    const rows = new Map(pointers.map((p) => [p, p.plus(start)]));
+    if (across) columnsOf(rows, sizes, body);
+    else body(rowOf(rows, sizes));
   });
 };
 
-/** A value without meaning in the lanes beyond a row's end made neutral. */
-const neutral = (i: LaneIndex | null, value: Value, instead: number): Value =>
-  i === null ? value : active(i, value, instead);
+const rowOf = (rows: ReadonlyMap<Pointer, Pointer>, { size }: Sizes): Turn => {
+  const stepAt = (i: LaneIndex, slot: number): Step => ({
+    slot,
+    load: (p) =>
+      rows
+        .get(p)!
+        .plus(slot * i.lanes)
+        .at(i),
+    store: (p, value) =>
+      rows
+        .get(p)!
+        .plus(slot * i.lanes)
+        .set(i, value),
+    counted: (value, neutral) => active(i, value, neutral),
+  });
+  return {
+    slots: SLOTS,
+    along(step) {
+      const { lanes } = rows.keys().next().value!.builder;
+      const rest = size.rem(SLOTS * lanes);
+      const full = size.sub(rest);
+      loop(full, (base) => unroll(SLOTS, (slot) => step(stepAt({ base, lanes }, slot))), {
+        step: SLOTS * lanes,
+      });
+      eachLane({ begin: full, end: size }, (i) => step(stepAt(i, 0)));
+    },
+    whole(gathered, combine) {
+      const vector = gathered.reduce((a, b) => a[combine](b));
+      const scalar = combine === 'max' ? vector.reduceMax() : vector.reduceAdd();
+      const spread = scalar.splat();
+      return gathered.map(() => spread);
+    },
+  };
+};
 
-const forwardKernel = (name: string, dtype: DType, across: boolean, log: boolean): KernelDefinition => {
+const columnsOf = (
+  rows: ReadonlyMap<Pointer, Pointer>,
+  { size, inner }: Sizes,
+  body: (turn: Turn) => void,
+): void => {
+  const turn = (i: LaneIndex, slots: number): Turn => {
+    const columns = new Map([...rows].map(([p, row]) => [p, row.plus(i.base)]));
+    return {
+      slots,
+      along(step) {
+        loop(size, (k) => {
+          const distance = k.mul(inner);
+          const lines = new Map([...columns].map(([p, column]) => [p, column.plus(distance)]));
+          const { lanes, count } = i;
+          unroll(slots, (slot) =>
+            step({
+              slot,
+              load: (p) => lines.get(p)!.vector(slot * lanes, { lanes, count }),
+              store: (p, value) => lines.get(p)!.set(slot * lanes, value, { count }),
+              counted: (value) => value,
+            }),
+          );
+        });
+      },
+      whole: (gathered) => gathered,
+    };
+  };
+  const { lanes } = rows.keys().next().value!.builder;
+  const full = inner.sub(inner.rem(SLOTS * lanes));
+  loop(full, (base) => body(turn({ base, lanes }, SLOTS)), { step: SLOTS * lanes });
+  eachLane({ begin: full, end: inner }, (i) => body(turn(i, 1)));
+};
+
+const forwardKernel = specialised((variant: Variant): KernelDefinition => {
+  const { dtype, across, log } = variant;
   const storage = storageOf[dtype];
-  const element = loadedElement[storage];
+  const element = elementOf(dtype);
   // What is written in 16 bits cannot be read back as it was: the exponentials are computed again.
   const exact = storage === element;
   return kernel(
-    name,
+    nameOf('softmax', variant),
     { out: inout(storage), a: input(storage), size: index, inner: index },
-    ({ out, a, size, inner }, { begin, end }) => {
-      eachTurn(across, [out, a], { size, inner, begin, end }, ({ along, sum, largest }) => {
-        const top = variable(constant(-Infinity, element).splat());
-        along((at, _, i) => {
-          top.update('max', neutral(i, at(a), -Infinity));
+    ({ out, a, size, inner }, range) => {
+      eachTurn(across, [out, a], { size, inner }, range, ({ slots, along, whole }) => {
+        const tops = unroll(slots, () => variable(constant(-Infinity, element).splat()));
+        along(({ slot, load, counted }) => {
+          // Here a NaN may be passed over: its exponential makes the sum, and so all results, NaN.
+          const x = counted(load(a), -Infinity);
+          tops[slot]!.set(x.gt(tops[slot]!).select(x, tops[slot]!));
         });
-        const most = largest(top).splat();
-        const total = accumulator(element);
-        along((at, store, i) => {
-          const e = exp(at(a).sub(most));
+        const most = whole(tops, 'max');
+
+        const sums = unroll(slots, () => accumulator(element));
+        along(({ slot, load, store, counted }) => {
+          const e = exp(load(a).sub(most[slot]!));
           if (!log && exact) store(out, e);
-          total.update('add', neutral(i, e, 0));
+          sums[slot]!.update('add', counted(e, 0));
         });
-        const whole = sum(total);
+        const totals = whole(sums, 'add');
+
         if (log) {
-          const shift = most.add(logarithm(whole.splat()));
-          along((at, store) => {
-            store(out, at(a).sub(shift));
-          });
+          const shifts = totals.map((total, slot) => most[slot]!.add(logarithm(total)));
+          along(({ slot, load, store }) => store(out, load(a).sub(shifts[slot]!)));
         } else {
-          const scale = constant(1, element).div(whole).splat();
-          along((at, store) => {
-            store(out, (exact ? at(out) : exp(at(a).sub(most))).mul(scale));
-          });
+          const scales = totals.map((total) => constant(1, total.type).div(total));
+          along(({ slot, load, store }) =>
+            store(out, (exact ? load(out) : exp(load(a).sub(most[slot]!))).mul(scales[slot]!)),
+          );
         }
       });
     },
-  ) as unknown as KernelDefinition;
-};
+  );
+});
 
-const backwardKernel = (name: string, dtype: DType, across: boolean, log: boolean): KernelDefinition => {
+const backwardKernel = specialised((variant: Variant): KernelDefinition => {
+  const { dtype, across, log } = variant;
   const storage = storageOf[dtype];
-  const element = loadedElement[storage];
   return kernel(
-    name,
+    nameOf('softmax_grad', variant),
     { out: output(storage), a: input(storage), b: input(storage), size: index, inner: index },
-    ({ out, a, b, size, inner }, { begin, end }) => {
-      eachTurn(across, [out, a, b], { size, inner, begin, end }, ({ along, sum }) => {
-        const total = accumulator(element);
-        along((at) => {
+    ({ out, a, b, size, inner }, range) => {
+      eachTurn(across, [out, a, b], { size, inner }, range, ({ slots, along, whole }) => {
+        const sums = unroll(slots, () => accumulator(elementOf(dtype)));
+        along(({ slot, load }) => {
           // Beyond a row's end loads give 0, which adds nothing.
-          if (log) total.update('add', at(a));
-          else total.accumulate(at(a), at(b));
+          if (log) sums[slot]!.update('add', load(a));
+          else sums[slot]!.accumulate(load(a), load(b));
         });
-        const whole = sum(total).splat();
-        along((at, store) => {
-          store(out, log ? at(a).sub(exp(at(b)).mul(whole)) : at(b).mul(at(a).sub(whole)));
+        const totals = whole(sums, 'add');
+        along(({ slot, load, store }) => {
+          const total = totals[slot]!;
+          store(out, log ? load(a).sub(exp(load(b)).mul(total)) : load(b).mul(load(a).sub(total)));
         });
       });
     },
-  ) as unknown as KernelDefinition;
-};
+  );
+});
