@@ -2,8 +2,8 @@
  * Elements picked and put by tables of positions. Whatever a table says, kernels stay inside their tensors: a position
  * outside the axis is moved to its nearest end (ops refuse such tables before).
  */
-import { launch } from '../device/launch.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
+import { bytesOf, workspace } from '../device/memory.ts';
 import type { DType } from '../dtype.ts';
 import {
   eachLane,
@@ -13,105 +13,114 @@ import {
   kernel,
   loop,
   output,
-  variable,
   type KernelDefinition,
   type Operand,
   type Pointer,
   type Value,
 } from '../lang/index.ts';
+import { launchNamed, specialised } from './arguments.ts';
 import { contiguous, region, writable } from './compact.ts';
+import { copy } from './copy.ts';
+import { elementOf } from './elementwise-kernel.ts';
+import { reduce } from './reduce.ts';
 
 /** The position that a table holds at `i`, kept within an axis. */
 const positionAt = (table: Pointer, i: Operand, size: Value): Value =>
-  table.scalar(i).to('index').max(0).min(size.sub(1));
+  table.scalar(i).max(0).min(size.sub(1).to('i64')).to('index');
 
-const made = new Map<string, KernelDefinition>();
-const kernelOf = (name: string, make: (name: string) => unknown): KernelDefinition => {
-  let found = made.get(name);
-  if (found === undefined) made.set(name, (found = make(name) as KernelDefinition));
-  return found;
-};
+/** What tells one kernel from another. */
+interface Variant {
+  readonly dtype: DType;
+  /** Whether elements are added where the table says, or copied from there. */
+  readonly add: boolean;
+}
 
-/** Rows of `inner` elements, copied or added: row r of the parallel axis is block r ÷ count, entry r mod count. */
-const rowKernel = (name: string, dtype: DType, add: boolean): unknown => {
-  const storage = storageOf[dtype];
+const parametersOf = ({ dtype, add }: Variant) => ({
+  out: add ? inout(storageOf[dtype]) : output(storageOf[dtype]),
+  source: input(storageOf[dtype]),
+  table: input('i64'),
+  count: index,
+  size: index,
+  inner: index,
+});
+
+/**
+ * Rows of `inner` elements, or single ones, copied or added. Copies are shared by rows: row r is block r ÷ count, entry
+ * r mod count. Sums are shared by blocks, since several rows of one may go to the same place; so are single elements.
+ */
+const rowKernel = specialised((variant: Variant & { readonly single: boolean }): KernelDefinition => {
+  const { dtype, add, single } = variant;
   return kernel(
-    name,
-    {
-      out: add ? inout(storage) : output(storage),
-      source: input(storage),
-      table: input('i64'),
-      count: index,
-      size: index,
-      inner: index,
-    },
-    ({ out, source, table, count, size, inner }, { begin, end }) => {
-      const block = variable(begin.div(count));
-      const entry = variable(begin.rem(count));
-      loop({ begin, end }, (row) => {
-        const position = positionAt(table, entry, size);
-        const there = block.mul(size).add(position).mul(inner);
-        const here = row.mul(inner);
+    `${add ? 'index_add' : 'index_select'}${single ? '.single' : ''}(${dtype})`,
+    parametersOf(variant),
+    ({ out, source, table, count, size, inner }, range) => {
+      const take = (block: Value, entry: Value): void => {
+        const there = block
+          .mul(size)
+          .add(positionAt(table, entry, size))
+          .mul(inner);
+        const here = block.mul(count).add(entry).mul(inner);
         const to = out.plus(add ? there : here);
         const from = source.plus(add ? here : there);
-        eachLane(inner, (i) => {
-          to.set(i, add ? to.at(i).add(from.at(i)) : from.at(i));
+        if (single) to.set(0, add ? to.scalar().add(from.scalar()) : from.scalar());
+        else eachLane(inner, (i) => to.set(i, add ? to.at(i).add(from.at(i)) : from.at(i)));
+      };
+      if (byBlocks(variant)) loop(range, (block) => loop(count, (entry) => take(block, entry)));
+      else {
+        loop(range, (row) => {
+          const block = row.div(count);
+          take(block, row.sub(block.mul(count)));
         });
-        entry.update('add', 1);
-        const wrapped = entry.ge(count);
-        block.set(wrapped.select(block.add(1), block));
-        entry.set(wrapped.select(entry.sub(count), entry));
-      });
+      }
     },
     // Lanes of the elements, not of the positions, of which one at a time is read.
-    { lanes: (machine) => machine.lanes(elementOfStorage(storage)) },
+    { lanes: (machine) => machine.lanes(elementOf(dtype)) },
   );
-};
+});
+const byBlocks = ({ add, single }: { readonly add: boolean; readonly single: boolean }): boolean =>
+  add || single;
 
-const elementOfStorage = (storage: (typeof storageOf)[DType]): 'f32' | 'f64' | 'i32' | 'i64' =>
-  storage === 'f64' || storage === 'i64'
-    ? storage
-    : storage === 'f32' || storage === 'f16' || storage === 'bf16'
-      ? 'f32'
-      : 'i32';
-
-/** out = input with `axis` replaced by the entries that `table` names. */
+/** `Backend.indexSelect` on a CPU. */
 export const indexSelect = (out: View, input: View, axis: number, table: View): void => {
-  if (elementCount(out.shape) === 0) return;
-  const { outer, size, inner } = formOf(input.shape, axis);
   const count = table.shape[0] ?? 1;
+  if (elementCount(out.shape) === 0 || elementCount(input.shape) === 0) return;
   const [target, finish] = writable(out);
-  const definition = kernelOf(`index_select(${out.dtype})`, (name) => rowKernel(name, out.dtype, false));
-  const args = { out: region(target), source: region(contiguous(input)), table: region(contiguous(table)) };
-  launch(definition, { ...args, count, size, inner }, 0, outer * count);
+  runRows(false, { out: target, source: contiguous(input), table }, formOf(input.shape, axis), count);
   finish();
 };
 
-/** out[…, table[k], …] += source[…, k, …], in the order of k. */
+/** `Backend.indexAdd` on a CPU, in the order of the table. */
 export const indexAdd = (out: View, axis: number, table: View, source: View): void => {
-  if (elementCount(source.shape) === 0) return;
-  const { outer, size, inner } = formOf(out.shape, axis);
-  const count = source.shape[axis]!;
+  if (elementCount(source.shape) === 0 || elementCount(out.shape) === 0) return;
   const [target, finish] = writable(out, true);
-  const definition = kernelOf(`index_add(${out.dtype})`, (name) => rowKernel(name, out.dtype, true));
-  const args = { out: region(target), source: region(contiguous(source)), table: region(contiguous(table)) };
-  launch(definition, { ...args, count, size, inner }, 0, outer * count);
+  const form = formOf(out.shape, axis);
+  runRows(true, { out: target, source: contiguous(source), table }, form, source.shape[axis]!);
   finish();
+};
+
+interface Operands {
+  readonly out: View;
+  readonly source: View;
+  readonly table: View;
+}
+const regionsOf = ({ out, source, table }: Operands) => ({
+  out: region(out),
+  source: region(source),
+  table: region(contiguous(table)),
+});
+
+const runRows = (add: boolean, operands: Operands, { outer, size, inner }: Form, count: number): void => {
+  const variant = { dtype: operands.out.dtype, add, single: inner === 1 };
+  const end = byBlocks(variant) ? outer : outer * count;
+  launchNamed(rowKernel(variant), { ...regionsOf(operands), count, size, inner }, end);
 };
 
 /** Single elements: of each block of `count` by `inner` positions in the table, block by block. */
-const elementKernel = (name: string, dtype: DType, add: boolean): unknown => {
-  const storage = storageOf[dtype];
+const elementKernel = specialised((variant: Variant): KernelDefinition => {
+  const { dtype, add } = variant;
   return kernel(
-    name,
-    {
-      out: add ? inout(storage) : output(storage),
-      source: input(storage),
-      table: input('i64'),
-      count: index,
-      size: index,
-      inner: index,
-    },
+    `${add ? 'scatter_add' : 'gather'}(${dtype})`,
+    parametersOf(variant),
     ({ out, source, table, count, size, inner }, range) => {
       loop(range, (block) => {
         const whole = block.mul(size).mul(inner);
@@ -127,26 +136,30 @@ const elementKernel = (name: string, dtype: DType, add: boolean): unknown => {
       });
     },
   );
-};
+});
 
-/** out[i][j][k] = input[table[i][j][k]][j][k] along axis 0, and likewise along others. */
+/** `Backend.gather` on a CPU. */
 export const gather = (out: View, input: View, axis: number, table: View): void => {
-  if (elementCount(table.shape) === 0) return;
+  if (elementCount(table.shape) === 0 || elementCount(input.shape) === 0) return;
   const source = contiguous(reached(input, axis, table.shape));
   const [target, finish] = writable(out);
-  const definition = kernelOf(`gather(${out.dtype})`, (name) => elementKernel(name, out.dtype, false));
-  runElements(definition, { out: target, source, table }, source.shape, axis);
+  runElements(false, { out: target, source, table }, source.shape, axis);
   finish();
 };
 
-/** out[table[i][j][k]][j][k] += source[i][j][k] along axis 0, and likewise along others; in row-major order. */
+/** `Backend.scatterAdd` on a CPU, in row-major order. */
 export const scatterAdd = (out: View, axis: number, table: View, source: View): void => {
-  if (elementCount(table.shape) === 0) return;
+  if (elementCount(table.shape) === 0 || elementCount(out.shape) === 0) return;
   const [target, finish] = writable(reached(out, axis, table.shape), true);
-  const used = cut(source, table.shape);
-  const definition = kernelOf(`scatter_add(${out.dtype})`, (name) => elementKernel(name, out.dtype, true));
-  runElements(definition, { out: target, source: contiguous(used), table }, target.shape, axis);
+  const used = contiguous(cut(source, table.shape));
+  runElements(true, { out: target, source: used, table }, target.shape, axis);
   finish();
+};
+
+const runElements = (add: boolean, operands: Operands, whole: readonly number[], axis: number): void => {
+  const { outer, size, inner } = formOf(whole, axis);
+  const args = { ...regionsOf(operands), count: operands.table.shape[axis]!, size, inner };
+  launchNamed(elementKernel({ dtype: operands.out.dtype, add }), args, outer);
 };
 
 /** The part of a view that a table of positions can reach: of other axes only as much as the table has. */
@@ -165,20 +178,33 @@ const cut = ({ storage, dtype, strides, offset }: View, shape: readonly number[]
   offset,
 });
 
-const runElements = (
-  definition: KernelDefinition,
-  { out, source, table }: { readonly out: View; readonly source: View; readonly table: View },
-  whole: readonly number[],
-  axis: number,
-): void => {
-  const { outer, size, inner } = formOf(whole, axis);
-  const args = { out: region(out), source: region(source), table: region(contiguous(table)) };
-  launch(definition, { ...args, count: table.shape[axis]!, size, inner }, 0, outer);
-};
-
 /** Blocks around an axis, its size, and the elements from one place on it to the next. */
-const formOf = (shape: readonly number[], axis: number): { outer: number; size: number; inner: number } => ({
+interface Form {
+  readonly outer: number;
+  readonly size: number;
+  readonly inner: number;
+}
+const formOf = (shape: readonly number[], axis: number): Form => ({
   outer: elementCount(shape.slice(0, axis)),
   size: shape[axis]!,
   inner: elementCount(shape.slice(axis + 1)),
 });
+
+/** Whether all positions (int64) of a table are in [0, size); if not, one that is not. */
+export const indexInRange = (table: View, size: number): { readonly ok: boolean; readonly bad: number } => {
+  if (elementCount(table.shape) === 0) return { ok: true, bad: 0 };
+  const storage = workspace('extremes of a table', 16);
+  const axes = table.shape.map((_, axis) => axis);
+  const extreme = (offset: 0 | 1): View => ({ storage, dtype: 'int64', shape: [], strides: [], offset });
+  const [least, greatest] = [extreme(0), extreme(1)];
+  if (axes.length === 0) {
+    copy(least, table);
+    copy(greatest, table);
+  } else {
+    reduce('min', least, table, axes);
+    reduce('max', greatest, table, axes);
+  }
+  const bytes = bytesOf(storage);
+  const [low, high] = new BigInt64Array(bytes.buffer, bytes.byteOffset, 2) as unknown as [bigint, bigint];
+  return { ok: low >= 0n && high < BigInt(size), bad: Number(low < 0n ? low : high) };
+};

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { setTarget, targetNames } from '../../src/device/target.ts';
 import { elementCount, type View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
-import { gather, indexAdd, indexSelect, scatterAdd } from '../../src/kernels/indexing.ts';
+import { gather, indexAdd, indexInRange, indexSelect, scatterAdd } from '../../src/kernels/indexing.ts';
 import { coordinates, flat } from './definitions.ts';
 import { as, laidOut, randomIntegers, read, tensor, write, type Element, type Layout } from './tensors.ts';
 
@@ -174,5 +174,15 @@ describe.each(targetNames)('positions from a table on %s', (target) => {
     indexAdd(x, 0, index, nothing);
     scatterAdd(x, 0, index, nothing);
     expect(read(x)).toEqual([1, 2, 3]);
+  });
+
+  it('are found to be out of range', () => {
+    const inRange = (values: readonly bigint[], shape: readonly number[], size: number) =>
+      indexInRange(tensor('int64', shape, values), size);
+    expect(inRange([0n, 4n, 2n, 1n, 3n, 0n], [2, 3], 5)).toMatchObject({ ok: true });
+    expect(inRange([0n, 5n], [2], 5)).toEqual({ ok: false, bad: 5 });
+    expect(inRange([-1n, 5n], [2], 6)).toEqual({ ok: false, bad: -1 });
+    expect(inRange([7n], [], 7)).toEqual({ ok: false, bad: 7 });
+    expect(inRange([], [0], 0)).toMatchObject({ ok: true });
   });
 });
