@@ -49,6 +49,10 @@ export default defineConfig(
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
       '@typescript-eslint/unified-signatures': 'off',
       '@typescript-eslint/no-extraneous-class': 'off',
+      // What a subclass overrides is a getter in its base, too.
+      '@typescript-eslint/class-literal-property-style': 'off',
+      // A callable class (Module) is declared as an interface of the same name, which this rule takes for another class.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-dynamic-delete': 'off',
       '@typescript-eslint/unbound-method': ['error', { ignoreStatic: true }],

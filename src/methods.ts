@@ -413,8 +413,8 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   logsumexp: reductions.logsumexp,
   sumToSize: reductions.sumToSize,
   var: reductions.variance,
-  max: reductions.max as Unbound<Extreme>,
-  min: reductions.min as Unbound<Extreme>,
+  max: reductions.max,
+  min: reductions.min,
 
   softmax,
   logSoftmax,

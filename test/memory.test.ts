@@ -15,7 +15,7 @@ describe('Memory', () => {
       new nn.Conv2d(4, 3, [3, 2]),
     );
     const x = flow.randn([3, 2, 16, 15]);
-    let expected: ArrayLike<number> | null = null;
+    let expected: Float32Array | null = null;
     for (let pass = 0; pass < 20_000; pass++) {
       model.zeroGrad(true);
       model(x).square().mean().backward();

@@ -67,7 +67,7 @@ export class AccumulateGrad extends Node {
 
 /** The edge on which a tensor's gradient travels; null when it wants none. */
 export const edgeOf = (tensor: Tensor | null | undefined): Edge | null => {
-  if (tensor === null || tensor === undefined || !tensor.requiresGrad) return null;
+  if (!tensor?.requiresGrad) return null;
   const { shape, dtype } = tensor;
   const { gradFn } = tensor;
   if (gradFn !== null) return { node: gradFn as Node, slot: tensor.gradSlot_, shape, dtype };

@@ -114,7 +114,7 @@ export class Heap implements SlotOwner {
   bytes(storage: Storage): Uint8Array<ArrayBuffer> {
     // First the address: bringing the bytes in may replace the buffer.
     const address = this.resident(storage);
-    return new Uint8Array(this.memory.buffer as ArrayBuffer, address, storage.byteLength);
+    return new Uint8Array(this.memory.buffer, address, storage.byteLength);
   }
 
   release(slot: Slot): void {

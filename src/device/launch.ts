@@ -71,7 +71,7 @@ export const launch = <S extends Spec>(
   begin: number,
   end: number,
 ): void => {
-  const run = compiled(definition as unknown as KernelDefinition);
+  const run = compiled(definition);
   const given = args as Readonly<Record<string, Region | Storage | number | bigint>>;
   const { parameters } = definition;
   bringIn(definition.name, parameters, given);

@@ -73,7 +73,7 @@ let current: Target | null = null;
 
 /** The target that kernels run on: MILLRACE_TARGET, by default the fastest that this machine has. */
 export const currentTarget = (): Target =>
-  (current ??= targetOf(globalThis.process?.env['MILLRACE_TARGET'] || 'wasm'));
+  (current ??= targetOf(globalThis.process?.env['MILLRACE_TARGET'] ?? 'wasm'));
 
 /** Chooses the target from now on. Tensors stay valid: all targets share one memory. @throws ValueError */
 export const setTarget = (name: TargetName): void => {

@@ -18,7 +18,9 @@ export const saveSafetensors = (
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array => {
   const entries: [string, Tensor][] =
-    tensors instanceof Map ? [...(tensors as ReadonlyMap<string, Tensor>)] : Object.entries(tensors);
+    tensors instanceof Map
+      ? [...(tensors as Map<string, Tensor>)]
+      : Object.entries(tensors as Record<string, Tensor>);
   const named = entries.map(([name, tensor]) => {
     const { dtype, shape } = tensor;
     const copy = copyOf(tensor.detach());

@@ -88,7 +88,7 @@ const definitionOf = (
   outer: number,
 ): KernelDefinition => {
   let variants = definitions.get(expression);
-  if (variants === undefined) definitions.set(expression, (variants = new Map()));
+  if (variants === undefined) definitions.set(expression, (variants = new Map<number, KernelDefinition>()));
   // Digits: 9 dtypes, 3 steps; 2⁵³ has room for eight views.
   let key = (outer * 9 + scalars) * 9 + codes[compute];
   for (let k = 0; k < views.length; k++) {

@@ -2,7 +2,7 @@
 import type { Builder } from './builder.ts';
 import type { Access } from './ir.ts';
 import { loadedElement, storageBytes, type StorageType } from './types.ts';
-import { Value, Variable, type Operand } from './value.ts';
+import { Value, type Variable, type Operand } from './value.ts';
 
 /**
  * A position that stands for as many consecutive elements as a vector has lanes. In the last step of a loop
@@ -122,16 +122,6 @@ export class Pointer {
 /** A pointer that moves. */
 export class Walker extends Pointer {
   declare readonly address: Variable;
-
-  constructor(
-    builder: Builder,
-    param: number,
-    storage: StorageType,
-    address: Variable,
-    displacement: number,
-  ) {
-    super(builder, param, storage, address, displacement);
-  }
 
   advance(elements: Operand): void {
     const bytes = storageBytes[this.storage];

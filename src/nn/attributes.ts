@@ -68,7 +68,7 @@ const keep = (target: Registries, key: string, value: unknown): boolean => {
         `cannot assign '${typeName(value)}' as buffer '${key}' (torch.Tensor or None expected)`,
       );
     }
-    target._buffers.set(key, (value as Tensor | null | undefined) ?? null);
+    target._buffers.set(key, value ?? null);
     return true;
   }
   return false;

@@ -39,7 +39,7 @@ export class Sequential extends Counted<[input: Tensor], Tensor> {
     const [first] = modules;
     const named = modules.length === 1 && first !== undefined && !(first instanceof Module);
     const entries: [string, AnyModule][] = named
-      ? Object.entries(first as Readonly<Record<string, AnyModule>>)
+      ? Object.entries(first)
       : (modules as readonly AnyModule[]).map((module, k) => [String(k), module]);
     for (const [name, module] of entries) this.addModule(name, module);
   }

@@ -98,7 +98,7 @@ export class Conv2d extends Module {
     if (typeof padding === 'string') {
       if (!paddingNames.has(padding)) {
         throw new ValueError(
-          `Invalid padding string '${String(padding)}', should be one of {'same', 'valid'}`,
+          `Invalid padding string '${padding as string}', should be one of {'same', 'valid'}`,
         );
       }
       if (padding === 'same' && steps.some((step) => step !== 1)) {
@@ -107,7 +107,7 @@ export class Conv2d extends Module {
     }
     if (!paddingModes.has(paddingMode)) {
       throw new ValueError(
-        `padding_mode must be one of {'circular', 'reflect', 'replicate', 'zeros'}, but got padding_mode='${String(paddingMode)}'`,
+        `padding_mode must be one of {'circular', 'reflect', 'replicate', 'zeros'}, but got padding_mode='${paddingMode as string}'`,
       );
     }
     if (dtype !== undefined && !isFloatingPoint(dtype)) {

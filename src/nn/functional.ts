@@ -24,5 +24,6 @@ export {
   type NllOptions,
 } from '../ops/loss.ts';
 export * from '../ops/activations.ts';
-export { sigmoid, tanh } from '../ops/unary.ts';
+export { tanh } from '../ops/trigonometry.ts';
+export { sigmoid } from '../ops/unary.ts';
 export { logSoftmax, softmax } from '../ops/softmax.ts';

@@ -16,7 +16,7 @@ import { Module } from './module.ts';
 type LossArgs = [input: Tensor, target: Tensor];
 
 /** What losses share: their options. */
-abstract class Loss<Options> extends Module<LossArgs, Tensor> {
+abstract class Loss<Options> extends Module<LossArgs> {
   constructor(readonly options: Options) {
     super();
   }

@@ -46,7 +46,7 @@ export interface StateDictOptions {
  *
  * @see torch.nn.Module
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the interface says that instances are callable
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the interface below says that instances are callable
 export class Module<Args extends readonly unknown[] = [input: Tensor], Result = Tensor> {
   /** Whether layers such as dropout behave as in training. Set by `train()` and `eval()`. */
   declare training: boolean;
@@ -339,7 +339,7 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
 
   /** The module at a dotted path; '' is this one. @throws AttributeError */
   getSubmodule(path: string): AnyModule {
-    let module: AnyModule = this;
+    let module = this as AnyModule;
     for (const name of path === '' ? [] : path.split('.')) {
       if (!(name in module)) throw new AttributeError(`${module._getName()} has no attribute \`${name}\``);
       const next: unknown = (module as unknown as Record<string, unknown>)[name];
@@ -400,9 +400,10 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see the class
 export interface Module<Args extends readonly unknown[] = [input: Tensor], Result = Tensor> {
   /** Runs the module: hooks and `forward`. */
+  // eslint-disable-next-line @typescript-eslint/prefer-function-type -- a type could not be merged with the class
   (...args: Args): Result;
 }
 

@@ -97,7 +97,7 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
     );
   }
   const rule = rules[mode];
-  if (rule === undefined) throw new NotImplementedError(`Unrecognised padding mode ${String(mode)}`);
+  if (rule === undefined) throw new NotImplementedError(`Unrecognised padding mode ${mode as string}`);
   // The last axis is checked and padded first, as in PyTorch.
   const padded = Array.from({ length: axes }, (_, k) => x.ndim - 1 - k);
   for (const axis of padded) rule.check(x, axis, sides(sizes, x.ndim, axis));

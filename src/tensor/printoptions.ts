@@ -48,7 +48,7 @@ export function setPrintOptions(options: Partial<PrintOptions> & { readonly prof
   const { profile, ...settings } = options;
   if (profile !== undefined && !Object.hasOwn(profiles, profile)) {
     throw new ValueError(
-      `setPrintOptions: profile is '${String(profile)}', expected 'default', 'short' or 'full'`,
+      `setPrintOptions: profile is '${profile as string}', expected 'default', 'short' or 'full'`,
     );
   }
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));

@@ -56,7 +56,7 @@ function signed(x: number, format: (magnitude: number) => string): string {
 
 /** `+5` as `e+05`. */
 function pythonExponent(exponent: string): string {
-  return `e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+  return `e${exponent[0]!}${exponent.slice(1).padStart(2, '0')}`;
 }
 
 const isEven = (digit: string | undefined): boolean => Number(digit) % 2 === 0;

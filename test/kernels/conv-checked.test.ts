@@ -1,0 +1,22 @@
+/** Convolutions with every access to memory checked. */
+import { describe, expect, it, vi } from 'vitest';
+import { setTarget } from '../../src/device/target.ts';
+import { withAlgorithm } from '../../src/kernels/conv/choose.ts';
+import { checkedLaunch } from './checked-launch.ts';
+import { cases, outcomes } from './conv-cases.ts';
+
+vi.mock('../../src/device/launch.ts', () => ({ launch: checkedLaunch }));
+
+describe.each(['implicit', 'direct'] as const)('the %s convolution', (algorithm) => {
+  it.each(cases)('touches its tensors only: $name', (test) => {
+    setTarget('interpret');
+    withAlgorithm(algorithm, () => {
+      for (const dtype of ['float32', 'float64'] as const)
+        for (const { what, actual, expected } of outcomes(test, dtype, 'integers'))
+          expect(
+            actual.map((x) => x + 0),
+            `${what}, ${dtype}`,
+          ).toEqual(expected.map((x) => x + 0));
+    });
+  });
+});
