@@ -101,7 +101,7 @@ export const registerHook = (tensor: Tensor, hook: TensorHook): HookHandle => {
   const node = tensor.gradFn as Node | null;
   if (node === null) return addHook((tensor.hooks_ ??= new Map()), hook);
   const slot = tensor.gradSlot_;
-  if (!node.hooks.has(slot)) node.hooks.set(slot, new Map());
+  if (!node.hooks.has(slot)) node.hooks.set(slot, new Map<number, TensorHook>());
   return addHook(node.hooks.get(slot)!, hook);
 };
 

@@ -232,9 +232,9 @@ export class Heap implements SlotOwner {
     // More than asked for, so that the next allocations need not sort again.
     const target = Math.max(size, this.limit / 8);
     let moved = 0;
-    let address = -1;
     for (const slot of movable) {
-      if (moved >= target && (address = this.allocator.allocate(size)) >= 0) return address;
+      const address = moved >= target ? this.allocator.allocate(size) : -1;
+      if (address >= 0) return address;
       moved += slot.size;
       slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice();
       this.leave(slot);

@@ -31,7 +31,7 @@ const caches = new WeakMap<Target, Map<string, CompiledKernel>>();
 const compiled = (definition: KernelDefinition): CompiledKernel => {
   const target = currentTarget();
   let cache = caches.get(target);
-  if (cache === undefined) caches.set(target, (cache = new Map()));
+  if (cache === undefined) caches.set(target, (cache = new Map<string, CompiledKernel>()));
   let run = cache.get(definition.name);
   if (run === undefined) cache.set(definition.name, (run = compile(definition, target)));
   return run;

@@ -18,6 +18,7 @@ export class Scope implements Disposable {
   private ended = false;
 
   constructor() {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the innermost scope is known to all
     innermost = this;
   }
 

@@ -232,7 +232,7 @@ export function serializeSafetensors(
 
 function checkTensor(name: string, { dtype, shape, bytes }: SafeTensor): void {
   if (!Object.hasOwn(formatNames, dtype))
-    failOn(name, `dtype ${String(dtype)}, which the format does not have`);
+    failOn(name, `dtype ${dtype as string}, which the format does not have`);
   if (shape.length > MAX_RANK || !shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
     failOn(name, `shape [${shape.join(', ')}], expected at most ${MAX_RANK} whole numbers`);
   }

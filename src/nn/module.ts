@@ -400,7 +400,6 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see the class
 export interface Module<Args extends readonly unknown[] = [input: Tensor], Result = Tensor> {
   /** Runs the module: hooks and `forward`. */
   // eslint-disable-next-line @typescript-eslint/prefer-function-type -- a type could not be merged with the class

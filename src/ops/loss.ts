@@ -103,7 +103,7 @@ export const nllLoss = (
   const mask = classes.eq(ignoreIndex);
   const ignored = mask.any().item() === 0 ? null : mask;
   const safe = ignored === null ? classes : classes.maskedFill(ignored, 0);
-  const weights = weight && weight.detach().indexSelect(0, safe.reshape(-1)).reshape(safe.shape);
+  const weights = weight?.detach().indexSelect(0, safe.reshape(-1)).reshape(safe.shape) ?? null;
   const losses = call(pickOp, { input: rows, weights }, { safe, ignored }).squeeze(1);
   if (reduction !== 'mean') return reduced(unbatched ? losses.squeeze(0) : losses, reduction);
   // The mean is over the weights, so that classes count as often as their weight says.
@@ -175,7 +175,7 @@ export const crossEntropy = (
     .neg()
     .maskedFill(ignored, 0);
   const weights =
-    weight && weight.indexSelect(0, target.maskedFill(ignored, 0).reshape(-1)).reshape(target.shape);
+    weight?.indexSelect(0, target.maskedFill(ignored, 0).reshape(-1)).reshape(target.shape) ?? null;
   const smooth =
     reduction === 'mean' ? even.sum().div(totalWeight(weights, ignored, even)) : reduced(even, reduction);
   return hard.mul(1 - labelSmoothing).add(smooth.mul(labelSmoothing / classes));
@@ -206,7 +206,7 @@ interface Pair {
   readonly target: Tensor;
 }
 
-export const binaryCrossEntropyOp = defineOp<Pair, undefined>({
+export const binaryCrossEntropyOp = defineOp<Pair>({
   name: 'binary_cross_entropy',
   node: 'BinaryCrossEntropyBackward0',
   saves: { x: ['x', 'target'], target: ['x'] },
@@ -226,7 +226,7 @@ export const binaryCrossEntropyOp = defineOp<Pair, undefined>({
   ],
 });
 
-export const binaryCrossEntropyWithLogitsOp = defineOp<Pair, undefined>({
+export const binaryCrossEntropyWithLogitsOp = defineOp<Pair>({
   name: 'binary_cross_entropy_with_logits',
   node: 'BinaryCrossEntropyWithLogitsBackward0',
   saves: { x: ['x', 'target'], target: ['x'] },

@@ -1,5 +1,5 @@
 /** What PyTorch computes for layers, losses, reductions, optimizers and loaders: nn.json, made by make_nn.py. */
-import { nn, tensor, type DType, type Tensor } from '../../src/index.ts';
+import { type nn, tensor, type DType, type Tensor } from '../../src/index.ts';
 import { goldenJson } from './golden.ts';
 
 type Coded = number | 'nan' | 'inf' | '-inf';

@@ -6,7 +6,7 @@ import { allowance, cotangentOf, golden, tensorOf, valuesOf, type GoldenArray } 
 
 type Dtype = 'float32' | 'float64';
 /** Layers take a tensor, losses a target too. */
-type Layer = nn.Module<[input: Tensor, target?: Tensor], Tensor>;
+type Layer = nn.Module<[input: Tensor, target?: Tensor]>;
 
 const make = (name: string, args: readonly unknown[]): Layer =>
   new (nn as unknown as Record<string, new (...args: unknown[]) => Layer>)[name]!(...args);
