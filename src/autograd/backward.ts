@@ -99,7 +99,7 @@ export const registerHook = (tensor: Tensor, hook: TensorHook): HookHandle => {
   if (!tensor.requiresGrad)
     throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   const node = tensor.gradFn as Node | null;
-  if (node === null) return addHook((tensor.hooks_ ??= new Map()), hook);
+  if (node === null) return addHook((tensor.hooks_ ??= new Map<number, TensorHook>()), hook);
   const slot = tensor.gradSlot_;
   if (!node.hooks.has(slot)) node.hooks.set(slot, new Map<number, TensorHook>());
   return addHook(node.hooks.get(slot)!, hook);
