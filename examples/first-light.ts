@@ -23,7 +23,7 @@ console.log(
 flow.manualSeed(1);
 const model = new LeNet();
 console.log(`${String(model).replaceAll(/^/gm, '  ')}\n`);
-train(model, digits.train, { epochs: 5, batchSize: 64, lr: 2e-3 });
+train(model, digits.train, { epochs: 8, batchSize: 64, lr: 2e-3 });
 const { accuracy, misread } = evaluate(model, digits.test);
 console.log(`\n  test accuracy ${percent(accuracy)}`);
 

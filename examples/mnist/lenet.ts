@@ -9,12 +9,13 @@ export class LeNet extends nn.Module {
   readonly conv2 = new nn.Conv2d(16, 32, 5);
   readonly pool = new nn.MaxPool2d(2);
   readonly fc1 = new nn.Linear(32 * 5 * 5, 128);
+  readonly drop = new nn.Dropout(0.4);
   readonly fc2 = new nn.Linear(128, 10);
 
   /** Images [N, 1, 28, 28] to logits [N, 10]. */
   override forward(images: Tensor): Tensor {
     let x = this.pool(this.conv1(images).relu());
     x = this.pool(this.conv2(x).relu());
-    return this.fc2(this.fc1(x.flatten(1)).relu());
+    return this.fc2(this.drop(this.fc1(x.flatten(1)).relu()));
   }
 }

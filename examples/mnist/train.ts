@@ -25,10 +25,10 @@ export const train = (
   let average = NaN;
   model.train();
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    // The learning rate falls from its start to a tenth along a cosine.
+    // The learning rate falls from its start to a hundredth along a cosine.
     for (const [x, labels] of loader) {
       const cosine = (1 + Math.cos((Math.PI * done) / steps)) / 2;
-      for (const group of optimizer.paramGroups) group.lr = lr * (0.1 + 0.9 * cosine);
+      for (const group of optimizer.paramGroups) group.lr = lr * (0.01 + 0.99 * cosine);
       optimizer.zeroGrad();
       const loss = criterion(model(x), labels);
       loss.backward();

@@ -113,21 +113,15 @@ export const scatterAddOp = defineOp<
   ],
 });
 
-/** @throws IndexError when a position lies outside an axis of `size` */
-const checkPositions = (name: string, index: Tensor, size: number): void => {
-  if (index.dtype !== 'int64') {
-    throw new RuntimeError(
-      `${name}(): Expected dtype int64 for index, but it is ${dtypes[index.dtype].scalarType}`,
-    );
-  }
-  if (index.numel() === 0) return;
-  for (const extreme of [index.min().item(), index.max().item()]) {
-    if (extreme < 0 || extreme >= size) {
-      throw new IndexError(
-        `${name}(): index ${String(extreme)} is out of bounds for dimension with size ${String(size)}`,
-      );
-    }
-  }
+/** @throws RuntimeError when the table is not of int64 */
+const checkLong = (name: string, index: Tensor): void => {
+  if (index.dtype !== 'int64') throw new RuntimeError(`${name}(): Expected dtype int64 for index`);
+};
+
+/** The first extreme position outside an axis of `size`; null when all lie within. */
+const outside = (index: Tensor, size: number): number | null => {
+  if (index.numel() === 0) return null;
+  return [index.min().item(), index.max().item()].find((extreme) => extreme < 0 || extreme >= size) ?? null;
 };
 
 /** The slices of an axis that `index` (int64, 1-D) names, in its order. */
@@ -135,7 +129,14 @@ export const indexSelect = (x: Tensor, axis: number, index: Tensor): Tensor => {
   if (index.ndim > 1) throw new IndexError('index_select(): Index is supposed to be a vector');
   const along = normalizeAxis(axis, x.ndim);
   if (x.ndim === 0) return indexSelect(x.unsqueeze(0), 0, index).view([]);
-  checkPositions('index_select', index, x.shape[along]!);
+  checkLong('index_select', index);
+  const size = x.shape[along]!;
+  const bad = outside(index, size);
+  if (bad !== null) {
+    throw new IndexError(
+      `index_select(): index ${String(bad)} is out of bounds for dimension ${String(along)} with size ${String(size)}`,
+    );
+  }
   return call(indexSelectOp, { x, index: index.reshape(-1) }, { axis: along });
 };
 
@@ -147,7 +148,13 @@ const checkGather = (name: string, x: Tensor, axis: number, index: Tensor): void
       `Size does not match at dimension ${String(index.shape.findIndex((size, k) => k !== axis && size > x.shape[k]!))} expected index [${index.shape.join(', ')}] to be smaller than self [${x.shape.join(', ')}] apart from dimension ${String(axis)}`,
     );
   }
-  checkPositions(name, index, x.shape[axis]!);
+  checkLong(name, index);
+  const bad = outside(index, x.shape[axis]!);
+  if (bad !== null) {
+    throw new RuntimeError(
+      `index ${String(bad)} is out of bounds for dimension ${String(axis)} with size ${String(x.shape[axis])}`,
+    );
+  }
 };
 
 /** out[i][j] = x[index[i][j]][j] along axis 0, and likewise along others. @see torch.gather */
@@ -177,7 +184,7 @@ const checkScatter = (x: Tensor, axis: number, index: Tensor, source: Tensor): n
     throw new RuntimeError('scatter(): Expected self.dtype to be equal to src.dtype');
   if (source.ndim !== index.ndim || index.shape.some((size, k) => size > source.shape[k]!)) {
     throw new RuntimeError(
-      `Expected index [${index.shape.join(', ')}] to be smaller than src [${source.shape.join(', ')}] in all dimensions`,
+      `Expected index [${index.shape.join(', ')}] to be smaller than self [${x.shape.join(', ')}] apart from dimension ${String(along)} and to be smaller size than src [${source.shape.join(', ')}]`,
     );
   }
   return along;
@@ -211,7 +218,8 @@ const flatNonzero = (x: Tensor): number[] => {
 
 /** The elements where a bool mask (broadcast) is set, in row-major order. */
 export const maskedSelect = (x: Tensor, mask: Tensor): Tensor => {
-  if (mask.dtype !== 'bool') throw new RuntimeError('masked_select: expected BoolTensor for mask');
+  if (mask.dtype !== 'bool' && mask.dtype !== 'uint8')
+    throw new RuntimeError('masked_select: expected BoolTensor or ByteTensor for mask');
   const shape = broadcastShapes(x.shape, mask.shape);
   const positions = flatNonzero(mask.expand(shape));
   return indexSelect(
@@ -250,16 +258,22 @@ export const index = (x: Tensor, ...items: IndexItem[]): Tensor => {
   if (full.includes('...')) throw new IndexError("an index can only have a single ellipsis ('...')");
   let result = x;
   let axis = 0;
-  const positions: { axis: number; index: Tensor }[] = [];
+  // The axis of x that comes next: texts name axes as x has them.
+  let own = 0;
+  const positions: Positions[] = [];
   for (const item of full) {
-    if (typeof item === 'number') result = selectWithText(result, axis, item);
+    if (typeof item === 'number') result = selectWithText(result, axis, item, own++);
     else if (item === null) result = result.unsqueeze(axis++);
     else if (isMask(item)) {
       checkMask(item, result, axis);
       const found = nonzero(item);
-      for (let k = 0; k < item.ndim; k++) positions.push({ axis: axis++, index: found.select(1, k) });
-    } else if (isTensor(item)) positions.push({ axis: axis++, index: item });
-    else if (typeof item === 'object') result = result.slice(axis++, item.start, item.end, item.step);
+      for (let k = 0; k < item.ndim; k++)
+        positions.push({ axis: axis++, own: own++, index: found.select(1, k) });
+    } else if (isTensor(item)) positions.push({ axis: axis++, own: own++, index: item });
+    else if (typeof item === 'object') {
+      result = result.slice(axis++, item.start, item.end, item.step);
+      own++;
+    }
   }
   return positions.length === 0 ? result : pick(result, positions);
 };
@@ -279,23 +293,42 @@ const checkMask = (mask: Tensor, x: Tensor, axis: number): void => {
   });
 };
 
-const selectWithText = (x: Tensor, axis: number, position: number): Tensor => {
+const selectWithText = (x: Tensor, axis: number, position: number, own: number): Tensor => {
   const size = x.shape[axis]!;
   if (position < -size || position >= size) {
     throw new IndexError(
-      `index ${String(position)} is out of bounds for dimension ${String(axis)} with size ${String(size)}`,
+      `index ${String(position)} is out of bounds for dimension ${String(own)} with size ${String(size)}`,
     );
   }
   return x.select(axis, position);
 };
 
+/** A table of positions on an axis, which is axis `own` of the tensor that the user indexes. */
+interface Positions {
+  readonly axis: number;
+  readonly own: number;
+  readonly index: Tensor;
+}
+
+/** The shape to which tables of positions broadcast. */
+const indexShape = (shapes: readonly (readonly number[])[]): readonly number[] => {
+  try {
+    return shapes.reduce(broadcastShapes);
+  } catch {
+    const list = shapes.map((shape) => `[${shape.join(', ')}]`).join(', ');
+    throw new IndexError(
+      `shape mismatch: indexing tensors could not be broadcast together with shapes ${list}`,
+    );
+  }
+};
+
 /** Advanced indexing: the named axes become one, of which flat positions are taken. */
-const pick = (x: Tensor, positions: readonly { axis: number; index: Tensor }[]): Tensor => {
+const pick = (x: Tensor, positions: readonly Positions[]): Tensor => {
   const axes = positions.map((p) => p.axis);
   const others = x.shape.map((_, k) => k).filter((k) => !axes.includes(k));
-  const shape = positions.map((p) => p.index.shape).reduce(broadcastShapes);
+  const shape = indexShape(positions.map((p) => p.index.shape));
   let flat: Tensor | null = null;
-  for (const { axis, index: given } of positions) {
+  for (const { axis, own, index: given } of positions) {
     const size = x.shape[axis]!;
     if (dtypes[given.dtype].category !== 'integer') {
       throw new IndexError('tensors used as indices must be long, byte or bool tensors');
@@ -305,7 +338,7 @@ const pick = (x: Tensor, positions: readonly { axis: number; index: Tensor }[]):
     if (wrapped.numel() > 0 && (wrapped.min().item() < 0 || wrapped.max().item() >= size)) {
       const bad = wrapped.min().item() < 0 ? long.min().item() : long.max().item();
       throw new IndexError(
-        `index ${String(bad)} is out of bounds for dimension ${String(axis)} with size ${String(size)}`,
+        `index ${String(bad)} is out of bounds for dimension ${String(own)} with size ${String(size)}`,
       );
     }
     flat = flat === null ? wrapped : flat.mul(size).add(wrapped);

@@ -94,9 +94,16 @@ const checkInner = (a: Tensor, b: Tensor, vector: boolean): void => {
   if (vector && a.ndim === 2) {
     throw new RuntimeError(`size mismatch, got ${String(m)}, ${String(m)}x${String(k)},${String(inner)}`);
   }
+  if (b.ndim > 2) throw new RuntimeError(batchText(a, b));
   throw new RuntimeError(
     `mat1 and mat2 shapes cannot be multiplied (${String(a.numel() / k || m)}x${String(k)} and ${String(inner)}x${String(n)})`,
   );
+};
+
+/** PyTorch joins all batches to one before it compares. */
+const batchText = (a: Tensor, b: Tensor): string => {
+  const batch = (x: Tensor): number => x.shape.slice(0, -2).reduce((n, size) => n * size, 1);
+  return `Expected size for first two dimensions of batch2 tensor to be: [${String(batch(a))}, ${String(a.shape.at(-1))}] but got: [${String(batch(b))}, ${String(b.shape.at(-2))}].`;
 };
 
 /** The product of two matrices. */
@@ -113,9 +120,7 @@ export const bmm = (a: Tensor, b: Tensor): Tensor => {
   if (a.ndim !== 3 || b.ndim !== 3) throw new RuntimeError('batch1 must be a 3D tensor');
   checkDtypes(a, b);
   if (a.shape[0] !== b.shape[0] || a.shape[2] !== b.shape[1]) {
-    throw new RuntimeError(
-      `Expected size for first two dimensions of batch2 tensor to be: [${String(a.shape[0])}, ${String(a.shape[2])}] but got: [${String(b.shape[0])}, ${String(b.shape[1])}].`,
-    );
+    throw new RuntimeError(batchText(a, b));
   }
   return product(a, b, null);
 };

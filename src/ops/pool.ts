@@ -231,16 +231,25 @@ export const adaptiveAvgPool2d = (x: Tensor, outputSize: number | readonly (numb
   const [oh, ow] =
     typeof outputSize === 'number' ? [outputSize, outputSize] : [outputSize[0] ?? h, outputSize[1] ?? w];
   if (oh < 0 || ow < 0)
-    throw new RuntimeError('adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0');
+    throw new RuntimeError(
+      `adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but received {${String(oh)}, ${String(ow)}}`,
+    );
   const out = call(adaptiveAvgPool2dOp, { x: batched }, { shape: [n, c, oh, ow] });
   return x.ndim === 4 ? out : out.squeeze(0);
 };
 
 const batchOf = (op: string, x: Tensor): Tensor => {
   const empty = x.shape.slice(x.ndim === 4 ? 1 : 0).includes(0);
-  if ((x.ndim !== 3 && x.ndim !== 4) || empty) {
+  if (x.ndim !== 3 && x.ndim !== 4) {
     throw new RuntimeError(
-      `${op}: Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: [${x.shape.join(', ')}]`,
+      op === 'adaptive_avg_pool2d'
+        ? `${op}(): Expected 3D or 4D tensor, but got [${x.shape.join(', ')}]`
+        : 'non-empty 3D or 4D (batch mode) tensor expected for input',
+    );
+  }
+  if (empty) {
+    throw new RuntimeError(
+      `Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:[${x.shape.join(', ')}]`,
     );
   }
   if (!x.isFloatingPoint())
@@ -268,16 +277,16 @@ const poolGeometry = (
   const steps = stride === null || stride === undefined ? kernel : pairOf(op, 'stride', stride);
   const pads = pairOf(op, 'padding', padding);
   const dilations = pairOf(op, 'dilation', dilation);
-  if (kernel.some((size) => size <= 0)) {
-    throw new RuntimeError(
-      `kernel size should be greater than zero, but got kH: ${String(kernel[0])} kW: ${String(kernel[1])}`,
-    );
-  }
   if (steps.some((step) => step <= 0)) {
     throw new RuntimeError(
       steps[0] === 0 || steps[1] === 0
         ? 'stride should not be zero'
         : `stride should be greater than zero, but got dH: ${String(steps[0])} dW: ${String(steps[1])}`,
+    );
+  }
+  if (kernel.some((size) => size <= 0)) {
+    throw new RuntimeError(
+      `kernel size should be greater than zero, but got kH: ${String(kernel[0])} kW: ${String(kernel[1])}`,
     );
   }
   if (dilations.some((step) => step <= 0)) {

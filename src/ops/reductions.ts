@@ -328,6 +328,9 @@ const argExtreme = (which: 'max' | 'min', x: Tensor, axis: number | null, keepdi
   const along = axis === null ? 0 : normalizeAxis(axis, x.ndim);
   const source = axis === null ? x.detach().reshape(-1) : x.detach();
   if (source.ndim === 0) return source.mul(0).to('int64');
+  if (axis === null && source.numel() === 0) {
+    throw new IndexError(`arg${which}(): Expected reduction dim to be specified for input.numel() == 0.`);
+  }
   checkNotEmpty(`arg${which}`, source, [along]);
   const positions = allocate(source.shape.toSpliced(along, 1), 'int64', x.device);
   backendOf(x.device).argReduce(which, positions, null, source, along);
@@ -366,7 +369,7 @@ export const std = (x: Tensor, axes: Axes = null, keepdim = false, options: VarO
 export const norm = (x: Tensor, p = 2, axes: Axes = null, keepdim = false): Tensor => {
   if (!x.isFloatingPoint()) {
     throw new RuntimeError(
-      `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${dtypes[x.dtype].scalarType}`,
+      `norm(): input dtype should be either floating point or complex. Got ${dtypes[x.dtype].scalarType} instead.`,
     );
   }
   const list = axesOf(axes, x.ndim);

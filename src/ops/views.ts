@@ -379,7 +379,11 @@ export const split = (x: Tensor, sizes: number | readonly number[], axis = 0): T
   const k = normalizeAxis(axis, x.ndim);
   const total = x.shape[k]!;
   if (typeof sizes === 'number' && sizes <= 0 && !(sizes === 0 && total === 0)) {
-    throw new RuntimeError(`split expects split_size be non-negative, but got split_size=${String(sizes)}`);
+    throw new RuntimeError(
+      sizes === 0
+        ? `split_size can only be 0 if dimension size is 0, but got dimension size of ${String(total)}`
+        : `split expects split_size be non-negative, but got split_size=${String(sizes)}`,
+    );
   }
   const lengths =
     typeof sizes !== 'number'
