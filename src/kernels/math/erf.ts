@@ -64,7 +64,7 @@ export const erf = (x: Value): Value => {
   return size.gt(perFormat(x, 0.9, 0.5)).select(copySign(far, x), inner(x));
 };
 
-/** 1 − erf x, accurate also where that is small; at most 4 ulp. */
+/** 1 − erf x, accurate also where that is small; at most 6 ulp. */
 export const erfc = (x: Value): Value => {
   const size = x.abs();
   const tail = outer(size);
