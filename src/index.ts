@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Millrace: PyTorch's and OneFlow's `nn` in TypeScript.
  *

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as flow from 'millrace';
 import { nn } from 'millrace';
 
-const input = flow.arange(9).view([1, 1, 3, 3]).requiresGrad_();
+const input = flow.arange(9, { dtype: 'float32' }).view([1, 1, 3, 3]).requiresGrad_();
 const output = nn.functional.conv2d(input, flow.ones([1, 1, 2, 2]));
 assert.deepEqual(output.shape, [1, 1, 2, 2]);
 assert.deepEqual(output.tolist(), [[[[8, 12], [20, 24]]]]); // prettier-ignore
