@@ -21,7 +21,7 @@ export const millrace: Peer = {
     const entry = new URL('../../dist/index.js', import.meta.url);
     if (!existsSync(entry)) throw new Error('dist/index.js is missing: npm run build makes it');
     const flow = (await import(entry.href)) as Flow;
-    flow.setNumThreads(threads);
+    if (threads !== 1) throw new Error('Millrace computes in one thread');
     return {
       version: `dist/, target ${process.env['MILLRACE_TARGET'] ?? 'chosen by itself'}`,
       prepare: (task) => prepare(flow, task),
