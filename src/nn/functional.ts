@@ -18,6 +18,8 @@ export {
   l1Loss,
   mseLoss,
   nllLoss,
+  type BinaryOptions,
+  type BinaryWithLogitsOptions,
   type CrossEntropyOptions,
   type LossOptions,
   type LossReduction,

@@ -6,6 +6,8 @@ import {
   l1Loss,
   mseLoss,
   nllLoss,
+  type BinaryOptions,
+  type BinaryWithLogitsOptions,
   type CrossEntropyOptions,
   type LossOptions,
   type NllOptions,
@@ -66,20 +68,26 @@ export class CrossEntropyLoss extends Loss<Omit<CrossEntropyOptions, 'weight'>> 
 
 /** Binary cross entropy of probabilities. @see torch.nn.BCELoss */
 export class BCELoss extends Loss<LossOptions> {
-  constructor(options: LossOptions = {}) {
+  constructor({ weight = null, ...options }: BinaryOptions = {}) {
     super(options);
+    this.registerBuffer('weight', weight);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return binaryCrossEntropy(input, target, this.options);
+    const weight = this._buffers.get('weight') ?? null;
+    return binaryCrossEntropy(input, target, { ...this.options, weight });
   }
 }
 
 /** Binary cross entropy of logits. @see torch.nn.BCEWithLogitsLoss */
 export class BCEWithLogitsLoss extends Loss<LossOptions> {
-  constructor(options: LossOptions = {}) {
+  constructor({ weight = null, posWeight = null, ...options }: BinaryWithLogitsOptions = {}) {
     super(options);
+    this.registerBuffer('weight', weight);
+    this.registerBuffer('pos_weight', posWeight);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return binaryCrossEntropyWithLogits(input, target, this.options);
+    const weight = this._buffers.get('weight') ?? null;
+    const posWeight = this._buffers.get('pos_weight') ?? null;
+    return binaryCrossEntropyWithLogits(input, target, { ...this.options, weight, posWeight });
   }
 }

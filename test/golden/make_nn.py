@@ -355,6 +355,11 @@ for reduction in REDUCTIONS:
          lambda a, b: F.binary_cross_entropy(a, b, reduction=reduction))
     case('binaryCrossEntropyWithLogits', [x, t], [S[0], S[1], r],
          lambda a, b: F.binary_cross_entropy_with_logits(a, b, reduction=reduction))
+    w, v = grid(4, low=1), grid(3, 1, low=1)
+    case('binaryCrossEntropy', [p, t, w], [S[0], S[1], {**r, 'weight': S[2]}],
+         lambda a, b, c: F.binary_cross_entropy(a, b, c, reduction=reduction), frozen=(0, 1, 2))
+    case('binaryCrossEntropyWithLogits', [x, t, w, v], [S[0], S[1], {**r, 'weight': S[2], 'posWeight': S[3]}],
+         lambda a, b, c, d: F.binary_cross_entropy_with_logits(a, b, c, reduction=reduction, pos_weight=d), frozen=(2, 3))
     for weight in (False, True):
         for ignore in (-100, 2, 7) if reduction == 'mean' else (2,):
             target = torch.where(CLASSES == 2, torch.tensor(ignore), CLASSES)

@@ -128,3 +128,28 @@ describe('batch norm', () => {
     expect(flow.autograd.gradgradcheck(f as never, inputs as never)).toBe(true);
   });
 });
+
+describe('losses with weights', () => {
+  const weight = flow.tensor([0.5, 2]);
+  const input = flow.tensor([[0.25, 0.75]]);
+  const target = flow.tensor([[1, 0]]);
+
+  it('keep them as buffers, which state dictionaries carry under PyTorch names', () => {
+    const keys = (module: nn.AnyModule): string[] => [...module.stateDict().keys()];
+    expect(keys(new nn.CrossEntropyLoss({ weight }))).toEqual(['weight']);
+    expect(keys(new nn.BCEWithLogitsLoss({ weight, posWeight: weight }))).toEqual(['weight', 'pos_weight']);
+    expect(keys(new nn.BCELoss())).toEqual([]);
+    expect(new nn.NLLLoss({ weight }).double().getBuffer('weight').dtype).toBe('float64');
+  });
+
+  it('use them as the functions do', () => {
+    const { binaryCrossEntropy, binaryCrossEntropyWithLogits } = nn.functional;
+    expect(new nn.BCELoss({ weight })(input, target).item()).toBe(
+      binaryCrossEntropy(input, target, { weight }).item(),
+    );
+    const both = { weight, posWeight: weight, reduction: 'sum' } as const;
+    expect(new nn.BCEWithLogitsLoss(both)(input, target).item()).toBe(
+      binaryCrossEntropyWithLogits(input, target, both).item(),
+    );
+  });
+});
