@@ -551,6 +551,27 @@ for name, args, make in (('Linear', [7, 5], lambda d: N.Linear(7, 5, dtype=d)), 
 gains = [[n, p, I.calculate_gain(n, p)] for n, p in (('linear', None), ('conv2d', None), ('sigmoid', None), ('tanh', None), ('relu', None),
                                                      ('leaky_relu', None), ('leaky_relu', 0.25), ('selu', None))]
 
+# A small network trained from one seed: data, weights, order and dropout all come from its generator. No bias before the
+# batch norm: its gradient is nothing but rounding, which Adam makes as large as any other.
+training = []
+for name, options in (('SGD', {'lr': 0.1, 'momentum': 0.9}), ('Adam', {'lr': 0.01}), ('AdamW', {'lr': 0.01})):
+    torch.manual_seed(2024)
+    images, labels = torch.randn(20, 1, 8, 9), torch.randint(0, 3, (20,))
+    net = N.Sequential(N.Conv2d(1, 4, 3, padding=1, bias=False), N.BatchNorm2d(4), N.ReLU(), N.MaxPool2d(2), N.Conv2d(4, 5, 3, stride=2), N.GELU(),
+                       N.Flatten(), N.Dropout(0.25), N.Linear(5, 3))
+    optimizer = getattr(torch.optim, name)(net.parameters(), **options)
+    losses = []
+    for epoch in range(3):
+        for x, y in DataLoader(TensorDataset(images, labels), batch_size=6, shuffle=True):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            losses.append(short(loss.item()))
+    net.eval()
+    training.append({'seed': 2024, 'optimizer': name, 'options': js_options(options), 'losses': losses,
+                     'logits': encode(net(images[:2])), 'next': exact(torch.rand(()))[0]})
+
 # What is refused: the class and the text of the error, by a name that the test spells out.
 errors = {}
 
@@ -685,7 +706,7 @@ refuse('DataLoader: batch', lambda: DataLoader(TensorDataset(O(2)), batch_size=0
 refuse('randomSplit: sum', lambda: random_split(TensorDataset(O(5)), [2, 2]))
 
 out = {'calls': calls, 'modules': modules, 'optimizers': optimizers, 'dropout': dropout, 'loaders': loaders, 'splits': splits,
-       'initial': initial, 'layers': layers, 'gains': gains, 'errors': errors}
+       'initial': initial, 'layers': layers, 'gains': gains, 'training': training, 'errors': errors}
 with open(os.path.join(HERE, 'nn.json'), 'w') as file:
     file.write('{\n')
     for k, (key, value) in enumerate(out.items()):

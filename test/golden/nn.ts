@@ -87,6 +87,16 @@ interface NNGolden {
     readonly next: number;
   }[];
   readonly gains: readonly (readonly [nonlinearity: nn.init.Nonlinearity, slope: number | null, gain: number])[];
+  /** A network trained from one seed. */
+  readonly training: readonly {
+    readonly seed: number;
+    readonly optimizer: 'SGD' | 'Adam' | 'AdamW';
+    readonly options: Readonly<Record<string, number>>;
+    readonly losses: readonly number[];
+    /** Of the first two images, in evaluation. */
+    readonly logits: GoldenArray;
+    readonly next: number;
+  }[];
   /** Class and text of an error; null where PyTorch has none. */
   readonly errors: Readonly<Record<string, readonly [name: string, text: string] | null>>;
 }
