@@ -92,7 +92,7 @@ export const timesLn2 = (f: Value, n: Value, small?: Value): Reduced => {
 };
 
 /**
- * eˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1), in halves so that 2ⁿ does not overflow before the result does.
+ * eˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1), in halves so that 2ⁿ does not overflow before the result does; at most 2 ulp.
  */
 export const expm1 = (x: Value): Value => {
   const { element, fraction } = formatOf(x);
