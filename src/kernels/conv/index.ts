@@ -1,5 +1,6 @@
 /** `Backend`'s convolutions on a CPU. */
 import type { ConvGeometry } from '../../device/backend.ts';
+import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
 import { chooseCorrelation, chooseWeightGrad } from './choose.ts';
 import type { Correlation } from './correlation.ts';
@@ -27,7 +28,9 @@ export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geome
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
   inWideType(gradWeight, (out) => {
     const algorithms = { implicit: implicitWeightGrad, direct: directWeightGrad };
-    algorithms[chooseWeightGrad(grad.shape[1]! / geometry.groups)](out, grad, input, geometry);
+    const [, channels, , width] = grad.shape as [number, number, number, number];
+    const algorithm = chooseWeightGrad(currentTarget().machine, channels / geometry.groups, width);
+    algorithms[algorithm](out, grad, input, geometry);
   });
 };
 
