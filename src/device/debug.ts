@@ -13,12 +13,12 @@ const parse = (words: string): ReadonlySet<DebugTopic> =>
       .map((word): DebugTopic => {
         const topic = topics.find((known) => known === word);
         if (topic === undefined)
-          throw new ValueError(`unknown debug topic '${word}'; known are ${topics.join(', ')}`);
+          throw new ValueError(`MILLRACE_DEBUG: unknown topic '${word}'; known are ${topics.join(', ')}`);
         return topic;
       }),
   );
 
-let active = parse(globalThis.process?.env['MILLRACE_DEBUG'] ?? '');
+let active = parse(globalThis.process?.env?.['MILLRACE_DEBUG'] ?? '');
 
 /**
  * Chooses what to print: `'kernel'` each kernel's text when it is built, `'asm'` what the target made of it, `'time'` a

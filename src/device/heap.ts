@@ -19,7 +19,7 @@ const MAX_PAGES = 65535;
 /** The first line of memory belongs to nobody, so that zero is no address. */
 const RESERVED = 64;
 
-export interface MemoryStats {
+export interface HeapStats {
   /** Bytes of linear memory, used or free. It never shrinks. */
   readonly heapBytes: number;
   /** Bytes of storages in the heap. */
@@ -59,6 +59,11 @@ export class Heap implements SlotOwner {
   private collections = 0;
   private evictions = 0;
   private reloads = 0;
+  /** Bytes up to which the heap grows at once: the limit, or more when that proved too little for what is in use. */
+  private roof: number;
+  /** Bytes that were moved out, and that came back, since this was last weighed. */
+  private movedOut = 0;
+  private cameBack = 0;
   /** No collection before this many bytes have been allocated since the last: collections that find little get rarer. */
   private patience = 0;
   private allocatedSince = 0;
@@ -66,6 +71,7 @@ export class Heap implements SlotOwner {
   constructor({ limit, collect = collectNow }: HeapOptions) {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES });
     this.limit = limit;
+    this.roof = limit;
     this.collect = collect;
     this.allocator.extend(RESERVED, this.memory.buffer.byteLength - RESERVED);
     this.finalizers = new FinalizationRegistry((slot) => {
@@ -83,9 +89,18 @@ export class Heap implements SlotOwner {
     const size = Allocator.rounded(bytes);
     // What can never fit should not drive the others out first.
     if (size > MAX_PAGES * PAGE - RESERVED) throw this.outOfMemory(size);
-    const slot: Slot = { address: 0, size, outside: null, disposed: false, pins: 0, lastUse: 0 };
+    const slot: Slot = {
+      address: 0,
+      size,
+      outside: null,
+      disposed: false,
+      pins: 0,
+      lastUse: 0,
+      owner: this,
+      scope: null,
+    };
     slot.address = this.place(size);
-    const storage = new Storage(bytes, slot, this);
+    const storage = new Storage(bytes, slot);
     this.settle(storage, slot);
     return storage;
   }
@@ -104,6 +119,7 @@ export class Heap implements SlotOwner {
       new Uint8Array(this.memory.buffer, slot.address, slot.size).set(slot.outside!);
       slot.outside = null;
       this.reloads++;
+      this.cameBack += slot.size;
       this.settle(storage, slot);
     }
     slot.lastUse = ++this.clock;
@@ -128,9 +144,10 @@ export class Heap implements SlotOwner {
     if (!(bytes > 0))
       throw new RuntimeError(`the memory limit must be a positive number of bytes, got ${String(bytes)}`);
     this.limit = bytes;
+    this.roof = bytes;
   }
 
-  stats(): MemoryStats {
+  stats(): HeapStats {
     const { residentBytes, peakBytes, limit, collections, evictions, reloads } = this;
     return {
       heapBytes: this.memory.buffer.byteLength,
@@ -151,6 +168,7 @@ export class Heap implements SlotOwner {
   /** Books a storage whose slot has an address. */
   private settle(storage: Storage, slot: Slot): void {
     // A weak reference keeps its target to the end of the task: only where that time can be cut short is one of use.
+    slot.scope?.slots.add(slot);
     this.residents.set(slot, this.collect === null ? null : new WeakRef(storage));
     this.finalizers.register(storage, slot, slot);
     slot.lastUse = ++this.clock;
@@ -164,6 +182,7 @@ export class Heap implements SlotOwner {
     this.allocator.free(slot.address, slot.size);
     slot.address = 0;
     this.residents.delete(slot);
+    slot.scope?.slots.delete(slot);
     this.finalizers.unregister(slot);
     this.residentBytes -= slot.size;
   }
@@ -173,19 +192,33 @@ export class Heap implements SlotOwner {
     this.allocatedSince += size;
     let address = this.allocator.allocate(size);
     if (address >= 0) return address;
-    if (this.memory.buffer.byteLength + size <= this.limit) return this.grown(size);
+    this.weigh();
+    if (this.memory.buffer.byteLength + size <= this.roof) return this.grown(size);
     if (this.collectDead(size)) {
       address = this.allocator.allocate(size);
       if (address >= 0) return address;
     }
-    address = this.evictFor(size);
+    // What is larger than the heap finds no place in it, however empty.
+    if (size <= this.memory.buffer.byteLength) address = this.evictFor(size);
     return address >= 0 ? address : this.grown(size);
   }
 
-  /** A place in fresh memory: as much again as half the heap, within the limit. */
+  /**
+   * Raises the roof when most of what was moved out came back: then all of it is in use, and moving it to and fro would
+   * take more memory, outside, than a larger heap. Where storages die unseen, those that are moved out do not come back.
+   */
+  private weigh(): void {
+    if (this.movedOut < this.roof / 2) return;
+    // By little at a time: one walk over much that is seldom used is no reason to keep room for all of it.
+    if (this.cameBack > this.movedOut / 2) this.roof *= 1.25;
+    this.movedOut = 0;
+    this.cameBack = 0;
+  }
+
+  /** A place in fresh memory: as much again as half the heap, under the roof. */
   private grown(size: number): number {
     const before = this.memory.buffer.byteLength;
-    const comfortable = Math.min(Math.max(size, before / 2), Math.max(this.limit - before, size));
+    const comfortable = Math.min(Math.max(size, before / 2), Math.max(this.roof - before, size));
     for (const wish of [comfortable, size]) {
       const pages = Math.ceil(wish / PAGE);
       if (before / PAGE + pages > MAX_PAGES) continue;
@@ -235,10 +268,15 @@ export class Heap implements SlotOwner {
     for (const slot of movable) {
       const address = moved >= target ? this.allocator.allocate(size) : -1;
       if (address >= 0) return address;
-      moved += slot.size;
-      slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice();
+      try {
+        slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice();
+      } catch {
+        break; // There is no memory outside either.
+      }
       this.leave(slot);
+      moved += slot.size;
       this.evictions++;
+      this.movedOut += slot.size;
     }
     return this.allocator.allocate(size);
   }
@@ -248,7 +286,7 @@ export class Heap implements SlotOwner {
 const DEFAULT_LIMIT = 512 * MEBIBYTE;
 
 const limitFromEnvironment = (): number => {
-  const text = globalThis.process?.env['MILLRACE_MEMORY_LIMIT'];
+  const text = globalThis.process?.env?.['MILLRACE_MEMORY_LIMIT'];
   if (text === undefined || text === '') return DEFAULT_LIMIT;
   const bytes = Number(text);
   if (!(bytes > 0))

@@ -74,6 +74,9 @@ export const launch = <S extends Spec>(
   const run = compiled(definition);
   const given = args as Readonly<Record<string, Region | Storage | number | bigint>>;
   const { parameters } = definition;
+  if (!isIndex(begin) || !isIndex(end)) {
+    throw new RuntimeError(`${definition.name}: [${String(begin)}, ${String(end)}) is no range of indices`);
+  }
   bringIn(definition.name, parameters, given);
   if (words.buffer !== heap.memory.buffer) renew();
   for (let k = 0; k < parameters.length; k++) {
@@ -90,18 +93,32 @@ export const launch = <S extends Spec>(
       );
     } else if (parameter.element === 'index') {
       const index = Number(value);
-      if (!(index >= 0 && index <= 0xffffffff)) {
-        throw new RuntimeError(`${definition.name}: ${parameter.name} = ${String(value)} is no index`);
+      if (!isIndex(index)) {
+        throw new RuntimeError(
+          `${definition.name}: ${parameter.name} = ${String(value)} is no index: an integer from 0 to 4294967295`,
+        );
       }
       words[ARGS / 4 + 2 * k] = index;
       words[ARGS / 4 + 2 * k + 1] = 0;
     } else if (parameter.element === 'f32') floats[ARGS / 4 + 2 * k] = Number(value);
     else if (parameter.element === 'f64') doubles[ARGS / 8 + k] = Number(value);
     else if (parameter.element === 'i32') words[ARGS / 4 + 2 * k] = Number(value);
-    else longs[ARGS / 8 + k] = typeof value === 'bigint' ? value : BigInt(Math.trunc(value));
+    else
+      longs[ARGS / 8 + k] =
+        typeof value === 'bigint' ? value : integer(definition.name, parameter.name, value);
   }
   if (debugging('time')) timed(definition.name, run, begin, end);
   else run(ARGS, begin, end);
+};
+
+const isIndex = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 0xffffffff;
+
+/** A number as 64-bit integer, its fraction dropped. */
+const integer = (kernel: string, name: string, value: number): bigint => {
+  if (!Number.isFinite(value)) {
+    throw new RuntimeError(`${kernel}: ${name} = ${String(value)} is no integer`);
+  }
+  return BigInt(Math.trunc(value));
 };
 
 /** Makes all tensors of a call resident; bringing one in must not push another out. */
@@ -119,7 +136,7 @@ const bringIn = (
       throw new RuntimeError(`${name}: argument ${parameter.name} must be a storage or a region of one`);
     }
     const offset = value instanceof Storage ? 0 : (value as Region).byteOffset;
-    if (!(offset >= 0 && offset <= storage.byteLength)) {
+    if (!(Number.isInteger(offset) && offset >= 0 && offset <= storage.byteLength)) {
       throw new RuntimeError(
         `${name}: ${parameter.name} begins at byte ${String(offset)} of a storage of ${String(storage.byteLength)}`,
       );

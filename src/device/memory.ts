@@ -1,9 +1,12 @@
 /** The CPU's memory as the rest of the library uses it. */
-import { heap, type MemoryStats } from './heap.ts';
+import { heap, type HeapStats } from './heap.ts';
 import { noteAllocation } from './scope.ts';
 import type { Storage } from './storage.ts';
 
-export type { MemoryStats };
+export interface MemoryStats extends HeapStats {
+  /** Bytes of scratch memory, which is kept for reuse; part of what is in use. */
+  readonly workspaceBytes: number;
+}
 
 /** Uninitialised memory, given back at the end of the scope in which it was allocated, if there is one. */
 export const allocate = (bytes: number): Storage => {
@@ -16,7 +19,11 @@ export const allocate = (bytes: number): Storage => {
 export const bytesOf = (storage: Storage): Uint8Array<ArrayBuffer> => heap.bytes(storage);
 
 /** What memory is in use. */
-export const memoryStats = (): MemoryStats => heap.stats();
+export const memoryStats = (): MemoryStats => {
+  let workspaceBytes = 0;
+  for (const { byteLength } of workspaces.values()) workspaceBytes += byteLength;
+  return { ...heap.stats(), workspaceBytes };
+};
 
 /** Starts the measurement of `peakBytes` anew. */
 export const resetPeakMemoryStats = (): void => {
@@ -33,11 +40,13 @@ export const setMemoryLimit = (bytes: number): void => {
 
 /**
  * Scratch memory under a name: the same block again at the next call, larger if need be. Its contents are whatever was
- * left there; two uses that overlap in time need two names.
+ * left there; two uses that overlap in time need two names. In all it takes the largest size asked under each name.
+ * Under pressure it moves out of the heap like a tensor, with its contents: an op may come back for what it packed.
  */
 export const workspace = (name: string, bytes: number): Storage => {
   const kept = workspaces.get(name);
   if (kept !== undefined && kept.byteLength >= bytes) return kept;
+  workspaces.delete(name);
   kept?.dispose();
   const fresh = heap.allocate(bytes);
   workspaces.set(name, fresh);

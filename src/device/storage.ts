@@ -17,6 +17,9 @@ export interface Slot {
   pins: number;
   /** Grows with every use; the least is evicted first. */
   lastUse: number;
+  readonly owner: SlotOwner;
+  /** At whose end it is given back. */
+  scope: SlotScope | null;
 }
 
 /** What takes slots back. */
@@ -24,27 +27,36 @@ export interface SlotOwner {
   release(slot: Slot): void;
 }
 
+/** What gives slots back together. */
+export interface SlotScope {
+  /**
+   * Those in the heap. One that was moved out is not among them: it holds its bytes, so who holds the slot would keep
+   * them from being collected. It learns from `ended` that it was given back.
+   */
+  readonly slots: Set<Slot>;
+  readonly ended: boolean;
+}
+
 /** A block of memory on a device. Its bytes are not initialised. */
 export class Storage {
   constructor(
     readonly byteLength: number,
     /** @internal */ readonly slot: Slot,
-    private readonly owner: SlotOwner,
   ) {}
 
   get disposed(): boolean {
-    return this.slot.disposed;
+    return this.slot.disposed || this.slot.scope?.ended === true;
   }
 
   /** Gives the memory back at once. Using the storage afterwards is an error; disposing again does nothing. */
   dispose(): void {
-    if (!this.slot.disposed) this.owner.release(this.slot);
+    if (!this.slot.disposed) this.slot.owner.release(this.slot);
   }
 }
 
 /** @throws RuntimeError when the storage was given back */
 export const checkAlive = (storage: Storage): void => {
-  if (storage.slot.disposed) {
+  if (storage.disposed) {
     throw new RuntimeError(
       "this tensor's memory was given back: dispose() was called, or the flow.scope in which it was made has ended; return a tensor from the scope to keep it",
     );

@@ -20,30 +20,33 @@ export interface Target {
   print(kernel: Kernel): string;
 }
 
+/** Runs kernels statement by statement, as the language defines them, on vectors of 16, 32 or 64 bytes. */
+export const interpreter = (vectorBytes = 16): Target => {
+  const machine = describeMachine({
+    name: vectorBytes === 16 ? 'interpret' : `interpret-${String(vectorBytes)}`,
+    vectorBytes,
+    vectorRegisters: 16,
+    fma: true,
+    l1: 32 * 1024,
+    l2: 512 * 1024,
+  });
+  return {
+    name: 'interpret',
+    machine,
+    compile(kernel) {
+      const run = compileInterpreted(kernel, { fused: machine.fma });
+      let view = new DataView(heap.memory.buffer);
+      return (args, begin, end) => {
+        if (view.buffer !== heap.memory.buffer) view = new DataView(heap.memory.buffer);
+        run({ view }, args, begin, end);
+      };
+    },
+    print: () => '; interpreted as it stands',
+  };
+};
+
 const targets = {
-  interpret: (): Target => {
-    const machine = describeMachine({
-      name: 'interpret',
-      vectorBytes: 16,
-      vectorRegisters: 16,
-      fma: true,
-      l1: 32 * 1024,
-      l2: 512 * 1024,
-    });
-    return {
-      name: 'interpret',
-      machine,
-      compile(kernel) {
-        const run = compileInterpreted(kernel, { fused: machine.fma });
-        let view = new DataView(heap.memory.buffer);
-        return (args, begin, end) => {
-          if (view.buffer !== heap.memory.buffer) view = new DataView(heap.memory.buffer);
-          run({ view }, args, begin, end);
-        };
-      },
-      print: () => '; interpreted as it stands',
-    };
-  },
+  interpret: interpreter,
   wasm: (): Target => {
     const relaxed = relaxedSimd();
     return {
@@ -59,10 +62,10 @@ export type TargetName = keyof typeof targets;
 export const targetNames = Object.keys(targets) as TargetName[];
 
 const made = new Map<TargetName, Target>();
-const targetOf = (name: string): Target => {
+const targetOf = (name: string, asker: string): Target => {
   const known = targetNames.find((candidate) => candidate === name);
   if (known === undefined) {
-    throw new ValueError(`MILLRACE_TARGET: unknown target '${name}'; known are ${targetNames.join(', ')}`);
+    throw new ValueError(`${asker}: unknown target '${name}'; known are ${targetNames.join(', ')}`);
   }
   let target = made.get(known);
   if (target === undefined) made.set(known, (target = targets[known]()));
@@ -72,10 +75,20 @@ const targetOf = (name: string): Target => {
 let current: Target | null = null;
 
 /** The target that kernels run on: MILLRACE_TARGET, by default the fastest that this machine has. */
-export const currentTarget = (): Target =>
-  (current ??= targetOf(globalThis.process?.env['MILLRACE_TARGET'] ?? 'wasm'));
+export const currentTarget = (): Target => (current ??= targetOf(fromEnvironment(), 'MILLRACE_TARGET'));
 
-/** Chooses the target from now on. Tensors stay valid: all targets share one memory. @throws ValueError */
-export const setTarget = (name: TargetName): void => {
-  current = targetOf(name);
+const fromEnvironment = (): string => {
+  const name = globalThis.process?.env?.['MILLRACE_TARGET'];
+  // A variable set to nothing is as good as none.
+  return name === undefined || name === '' ? 'wasm' : name;
+};
+
+/**
+ * Chooses the target from now on: one of the known by its name, or one made with `interpreter`. Tensors stay valid: all
+ * targets share one memory.
+ *
+ * @throws ValueError for an unknown name
+ */
+export const setTarget = (target: TargetName | Target): void => {
+  current = typeof target === 'string' ? targetOf(target, 'setTarget') : target;
 };

@@ -111,6 +111,43 @@ describe.each([
     expect(holds(heap, large, 7)).toBe(true);
   });
 
+  it('grows when what it moves out keeps coming back', () => {
+    const heap = heapOf(16 * MEBIBYTE);
+    const living = Array.from({ length: 24 }, () => heap.allocate(MEBIBYTE));
+    const step = (): number => {
+      const { reloads } = heap.stats();
+      for (const storage of living) {
+        heap.resident(storage);
+        heap.allocate(MEBIBYTE / 8);
+      }
+      return heap.stats().reloads - reloads;
+    };
+    // The first pass brings in what did not fit. Soon all of it fits, and nothing comes and goes any more.
+    expect(step()).toBeGreaterThan(0);
+    for (let k = 0; k < 8; k++) step();
+    expect(step()).toBe(0);
+    expect(heap.stats().heapBytes).toBeLessThanOrEqual(64 * MEBIBYTE);
+  });
+
+  it('does not grow when what it moves out is dead', () => {
+    const heap = heapOf(16 * MEBIBYTE);
+    const seldom = heap.allocate(MEBIBYTE);
+    for (let k = 0; k < 2000; k++) {
+      heap.allocate(MEBIBYTE / 2);
+      // Long enough ago that it was moved out where dead storages are not found.
+      if (k % 100 === 0) heap.resident(seldom);
+    }
+    expect(heap.stats().heapBytes).toBeLessThanOrEqual(16 * MEBIBYTE);
+  });
+
+  it('moves nothing out for what has no place even in an empty heap', () => {
+    const heap = heapOf(8 * MEBIBYTE);
+    const living = Array.from({ length: 5 }, () => heap.allocate(MEBIBYTE));
+    heap.allocate(30 * MEBIBYTE);
+    expect(heap.stats().evictions).toBe(0);
+    expect(living.length).toBe(5);
+  });
+
   it('does not move what is pinned', () => {
     const heap = heapOf(4 * MEBIBYTE);
     const pinned = heap.allocate(MEBIBYTE);
