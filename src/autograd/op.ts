@@ -116,14 +116,6 @@ export const callInPlace = <I extends Inputs, P>(
   return target;
 };
 
-/** For changes that no op describes (random fills, loading): checks, and counts the change. */
-export const changeInPlace = (target: Tensor, change: () => void): Tensor => {
-  if (isGradEnabled()) checkMayChange(target, false);
-  change();
-  target.version_.value++;
-  return target;
-};
-
 const requiresGrad = (inputs: Inputs): boolean => {
   for (const name in inputs) if (inputs[name]?.requiresGrad) return true;
   return false;

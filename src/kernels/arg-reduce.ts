@@ -22,7 +22,8 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
-import { launchNamed, number, pointer, specialised } from './arguments.ts';
+import { launchNamed, number, pointer } from './arguments.ts';
+import { specialised } from './once.ts';
 import { axisArguments, axisOffsets, axisParameters, positions as placesOf } from './axes.ts';
 import { region } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';

@@ -14,16 +14,3 @@ export const launchNamed = (
   args: Readonly<Record<string, Region | number>>,
   end: number,
 ): void => launch(definition, args as LaunchArguments<Spec>, 0, end);
-
-/** A function that makes a kernel for each variant once. */
-export const specialised = <V extends object>(
-  make: (variant: V) => KernelDefinition,
-): ((variant: V) => KernelDefinition) => {
-  const made = new Map<string, KernelDefinition>();
-  return (variant) => {
-    const key = Object.values(variant).join();
-    let definition = made.get(key);
-    if (definition === undefined) made.set(key, (definition = make(variant)));
-    return definition;
-  };
-};

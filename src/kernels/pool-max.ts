@@ -23,7 +23,7 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
-import { specialised } from './arguments.ts';
+import { specialised } from './once.ts';
 import { WindowTable } from './pool-windows.ts';
 import { Row } from './row.ts';
 

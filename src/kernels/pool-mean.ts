@@ -22,7 +22,7 @@ import {
   type Pointer,
   type Value,
 } from '../lang/index.ts';
-import { specialised } from './arguments.ts';
+import { specialised } from './once.ts';
 import { WindowTable } from './pool-windows.ts';
 import { Row } from './row.ts';
 

@@ -23,7 +23,8 @@ import {
   type Pointer,
   type Value,
 } from '../lang/index.ts';
-import { launchNamed, specialised } from './arguments.ts';
+import { launchNamed } from './arguments.ts';
+import { specialised } from './once.ts';
 import { contiguous, region, writable } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { exp } from './math/exp.ts';

@@ -24,6 +24,19 @@ abstract class Loss<Options> extends Module<LossArgs> {
   }
 }
 
+/** Losses with a weight for each class or element, which moves and is saved with the module. */
+abstract class WeightedLoss<Options> extends Loss<Options> {
+  constructor(weight: Tensor | null, options: Options) {
+    super(options);
+    this.registerBuffer('weight', weight);
+  }
+
+  /** The options with the weight as it is now. */
+  protected weighted(): Options & { readonly weight: Tensor | null } {
+    return { ...this.options, weight: this._buffers.get('weight') ?? null };
+  }
+}
+
 /** Mean squared error. @see torch.nn.MSELoss */
 export class MSELoss extends Loss<LossOptions> {
   constructor(options: LossOptions = {}) {
@@ -45,49 +58,43 @@ export class L1Loss extends Loss<LossOptions> {
 }
 
 /** Negative log likelihood of log-probabilities. @see torch.nn.NLLLoss */
-export class NLLLoss extends Loss<Omit<NllOptions, 'weight'>> {
+export class NLLLoss extends WeightedLoss<Omit<NllOptions, 'weight'>> {
   constructor({ weight = null, ...options }: NllOptions = {}) {
-    super(options);
-    this.registerBuffer('weight', weight);
+    super(weight, options);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return nllLoss(input, target, { ...this.options, weight: this._buffers.get('weight') ?? null });
+    return nllLoss(input, target, this.weighted());
   }
 }
 
 /** Cross entropy between logits and classes (or class probabilities). @see torch.nn.CrossEntropyLoss */
-export class CrossEntropyLoss extends Loss<Omit<CrossEntropyOptions, 'weight'>> {
+export class CrossEntropyLoss extends WeightedLoss<Omit<CrossEntropyOptions, 'weight'>> {
   constructor({ weight = null, ...options }: CrossEntropyOptions = {}) {
-    super(options);
-    this.registerBuffer('weight', weight);
+    super(weight, options);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return crossEntropy(input, target, { ...this.options, weight: this._buffers.get('weight') ?? null });
+    return crossEntropy(input, target, this.weighted());
   }
 }
 
 /** Binary cross entropy of probabilities. @see torch.nn.BCELoss */
-export class BCELoss extends Loss<LossOptions> {
+export class BCELoss extends WeightedLoss<LossOptions> {
   constructor({ weight = null, ...options }: BinaryOptions = {}) {
-    super(options);
-    this.registerBuffer('weight', weight);
+    super(weight, options);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    const weight = this._buffers.get('weight') ?? null;
-    return binaryCrossEntropy(input, target, { ...this.options, weight });
+    return binaryCrossEntropy(input, target, this.weighted());
   }
 }
 
 /** Binary cross entropy of logits. @see torch.nn.BCEWithLogitsLoss */
-export class BCEWithLogitsLoss extends Loss<LossOptions> {
+export class BCEWithLogitsLoss extends WeightedLoss<LossOptions> {
   constructor({ weight = null, posWeight = null, ...options }: BinaryWithLogitsOptions = {}) {
-    super(options);
-    this.registerBuffer('weight', weight);
+    super(weight, options);
     this.registerBuffer('pos_weight', posWeight);
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    const weight = this._buffers.get('weight') ?? null;
     const posWeight = this._buffers.get('pos_weight') ?? null;
-    return binaryCrossEntropyWithLogits(input, target, { ...this.options, weight, posWeight });
+    return binaryCrossEntropyWithLogits(input, target, { ...this.weighted(), posWeight });
   }
 }

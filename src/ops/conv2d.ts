@@ -4,8 +4,8 @@ import type { ConvGeometry } from '../device/backend.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { backendOf } from '../tensor/devices.ts';
-import { allocate, allocateOrdered, channelsLastOrder, copyOf, zeros } from '../tensor/create.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { allocateFormatted, copyOf, zeros } from '../tensor/create.ts';
+import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
 
 interface ConvInputs {
   readonly [name: string]: Tensor | null;
@@ -149,8 +149,7 @@ const computed = (
   operands: readonly (Tensor | null)[],
 ): Tensor => {
   const { dtype, device } = like;
-  const make = (type: DType): Tensor =>
-    channelsLast ? allocateOrdered(shape, channelsLastOrder, type, device) : allocate(shape, type, device);
+  const make = (type: DType): Tensor => allocateFormatted(shape, channelsLast, type, device);
   if (dtype === 'float32' || dtype === 'float64') {
     const out = make(dtype);
     compute(out, operands);
@@ -165,10 +164,6 @@ const computed = (
   backendOf(device).copy(out, wide);
   return out;
 };
-
-/** Laid out as N, H, W, C, and not also as N, C, H, W. */
-const isChannelsLast = (x: Tensor): boolean =>
-  x.ndim === 4 && !x.isContiguous() && x.isContiguous('channels_last');
 
 const outputSize = (size: number, kernel: number, p: ConvGeometry, axis: 0 | 1): number => {
   const [before, after] = p.padding[axis];

@@ -1,10 +1,10 @@
 /** Ops that copy: into other layouts, other dtypes, other tensors; and zeros around. */
 import { call, callInPlace, defineOp } from '../autograd/op.ts';
-import type { DType } from '../dtype.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { elementCount, isContiguous } from '../device/view.ts';
 import { allocate, allocateOrdered, channelsLastOrder, copyOf, zerosLike } from '../tensor/create.ts';
-import { backendOf, checkDevice } from '../tensor/devices.ts';
+import { backendOf } from '../tensor/devices.ts';
 import { checkNoInternalOverlap, checkNoPartialOverlap, denseOrder, overlapOf } from '../tensor/layout.ts';
 import { promoteTypes } from '../tensor/promotion.ts';
 import { elementFrom } from '../tensor/scalar.ts';
@@ -110,12 +110,7 @@ export interface ToOptions {
  */
 export const to = (x: Tensor, first: DType | Tensor | ToOptions | (string & {}), second?: DType): Tensor => {
   const { device, dtype = x.dtype, memoryFormat, copy = false } = toOptions(first, second);
-  if (device !== undefined) {
-    checkDevice(device);
-    if (device !== x.device) {
-      backendOf(device);
-    }
-  }
+  if (device !== undefined) backendOf(device);
   const format = memoryFormat ?? 'preserve_format';
   const sameFormat =
     memoryFormat === undefined || memoryFormat === 'preserve_format' || x.isContiguous(memoryFormat);
@@ -123,18 +118,7 @@ export const to = (x: Tensor, first: DType | Tensor | ToOptions | (string & {}),
   return call(toOp, { x }, { dtype, format });
 };
 
-const isDType = (text: string): text is DType => Object.hasOwn(dtypeNames, text);
-const dtypeNames: Readonly<Record<DType, true>> = {
-  float32: true,
-  float64: true,
-  float16: true,
-  bfloat16: true,
-  int64: true,
-  int32: true,
-  int8: true,
-  uint8: true,
-  bool: true,
-};
+const isDType = (text: string): text is DType => Object.hasOwn(dtypes, text);
 
 /** The overloads of `to` as one object. */
 export const toOptions = (first: DType | Tensor | ToOptions | (string & {}), second?: DType): ToOptions => {

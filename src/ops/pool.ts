@@ -2,9 +2,9 @@
 import { call, defineOp } from '../autograd/op.ts';
 import type { PoolGeometry } from '../device/backend.ts';
 import { RuntimeError } from '../errors.ts';
-import { allocate } from '../tensor/create.ts';
+import { allocate, allocateFormatted } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
 import { allocateLike } from './copies.ts';
 import type { Pair } from './conv2d.ts';
 
@@ -166,10 +166,7 @@ export const adaptiveAvgPool2dGradOp = defineOp<
 const allocateInOrder = (x: Tensor, shape: readonly number[]): Tensor =>
   shape.every((size, axis) => size === x.shape[axis])
     ? allocateLike(x, 'preserve_format')
-    : allocateLike(
-        allocate(shape, x.dtype, x.device),
-        !x.isContiguous() && x.isContiguous('channels_last') ? 'channels_last' : 'contiguous_format',
-      );
+    : allocateFormatted(shape, isChannelsLast(x), x.dtype, x.device);
 
 export interface PoolOptions {
   /** Step of the window. Default: the kernel size. */

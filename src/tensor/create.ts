@@ -49,6 +49,15 @@ export const allocateOrdered = (
 /** N, H, W, C from the outside in. */
 export const channelsLastOrder = [0, 2, 3, 1] as const;
 
+/** As `allocate`, channels-last in memory if that is asked for. */
+export const allocateFormatted = (
+  shape: readonly number[],
+  channelsLast: boolean,
+  dtype: DType,
+  device: string,
+): Tensor =>
+  channelsLast ? allocateOrdered(shape, channelsLastOrder, dtype, device) : allocate(shape, dtype, device);
+
 /** @throws RuntimeError for sizes that are negative, not integers, or beyond what the memory can address */
 export const checkSize = (shape: readonly number[], dtype: DType): void => {
   for (const size of shape) {

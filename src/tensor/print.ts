@@ -6,7 +6,7 @@
  *
  * @see torch/_tensor_str.py in PyTorch 1.13
  */
-import { type DType, isFloatingPoint } from './dtype.ts';
+import { type DType, isFloatingPoint } from '../dtype.ts';
 import { type PrintOptions, printOptions } from './printoptions.ts';
 import { fixed, scientific } from './pyformat.ts';
 

@@ -201,6 +201,10 @@ export class Tensor implements View {
 /** Memory formats are choices of strides: shapes stay N, C, H, W. */
 export type MemoryFormat = 'contiguous_format' | 'channels_last' | 'preserve_format';
 
+/** Laid out in memory as N, H, W, C, and not also as N, C, H, W. */
+export const isChannelsLast = (x: Tensor): boolean =>
+  x.ndim === 4 && !x.isContiguous() && x.isContiguous('channels_last');
+
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, k) => size === b[k]);
 

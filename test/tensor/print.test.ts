@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { DType } from '../../src/tensor/dtype.ts';
+import type { DType } from '../../src/dtype.ts';
 import { formatTensor, type PrintedTensor } from '../../src/tensor/print.ts';
 import { printOptions, setPrintOptions } from '../../src/tensor/printoptions.ts';
 import { goldenJson } from '../golden/golden.ts';

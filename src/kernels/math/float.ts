@@ -99,9 +99,6 @@ export const signBit = (x: Value): Value => {
   return bits.and(like(bits, integer === 'i32' ? -0x80000000 : -0x8000000000000000n));
 };
 
-/** Negated where the mask is set. */
-export const negateWhere = (mask: Value, x: Value): Value => mask.select(x.neg(), x);
-
 /** x with the lower half of its significand cleared, so that products of two such are exact. */
 export const upperHalf = (x: Value): Value => {
   const bits = bitsOf(x);

@@ -1,1 +1,0 @@
-export * from '../dtype.ts';
