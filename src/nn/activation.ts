@@ -7,7 +7,7 @@ import { full } from '../tensor/create.ts';
 import { floatRepr } from '../tensor/pyformat.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 
 /** A number as Python prints a float: `0.01`, `1.0`. */
 const float = floatRepr;

@@ -5,7 +5,7 @@
 import { KeyError } from '../errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { typeName } from './names.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 import type { RegisteredModule, Registries } from './registries.ts';
 
 /** The class of modules, told by module.ts so that this file need not import it. */

@@ -5,7 +5,7 @@ import { ones, tensor, zeros } from '../tensor/create.ts';
 import { floatRepr } from '../tensor/pyformat.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 import { bool } from './repr.ts';
 
 export interface BatchNormModuleOptions {

@@ -7,7 +7,7 @@ import { empty, zeros } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.ts';
 import { Module } from './module.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 import { tuple } from './repr.ts';
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';

@@ -15,6 +15,7 @@ export {
   type ForwardPreHook,
   type StateDictOptions,
 } from './module.ts';
-export { Parameter } from './parameter.ts';
+export { Parameter } from '../tensor/parameter.ts';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.ts';
-export { IncompatibleKeys, StateDict, type StateDictLike } from './state-dict.ts';
+export { IncompatibleKeys, type StateDictLike } from './state-dict.ts';
+export { StateDict } from '../io/state-dict.ts';

@@ -3,14 +3,15 @@ import { addHook, type HookHandle } from '../autograd/node.ts';
 import { noGrad } from '../autograd/mode.ts';
 import { isFloatingPoint, type DType } from '../dtype.ts';
 import { AttributeError, KeyError, NotImplementedError, ValueError } from '../errors.ts';
+import { StateDict } from '../io/state-dict.ts';
 import { toOptions, type ToOptions } from '../ops/copies.ts';
 import { zerosLike } from '../tensor/create.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkName, makeModuleProxy, nameModuleClass } from './attributes.ts';
 import { typeName } from './names.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 import { moduleText } from './repr.ts';
-import { loadInto, saveInto, StateDict, type IncompatibleKeys, type StateDictLike } from './state-dict.ts';
+import { loadInto, saveInto, type IncompatibleKeys, type StateDictLike } from './state-dict.ts';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- parameters of functions are contravariant: any module fits
 export type AnyModule = Module<any, unknown>;

@@ -1,7 +1,7 @@
 /** How PyTorch's texts name the types of values. */
 import { dtypes } from '../dtype.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { Parameter } from './parameter.ts';
+import { Parameter } from '../tensor/parameter.ts';
 
 /** `torch.FloatTensor`, `int`, `str`: Python's names where Python has the type, else the JavaScript constructor's. */
 export const typeName = (value: unknown): string => {

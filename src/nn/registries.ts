@@ -1,6 +1,6 @@
 /** What the rules about attributes, texts and state dictionaries know of a module. */
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Parameter } from './parameter.ts';
+import type { Parameter } from '../tensor/parameter.ts';
 
 export interface Registries {
   /** Maps keep the order of registration, also for names that look like numbers. */

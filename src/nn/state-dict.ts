@@ -1,15 +1,10 @@
 /** Saving and loading what a module has learned. */
 import { noGrad } from '../autograd/mode.ts';
 import { RuntimeError } from '../errors.ts';
+import { StateDict } from '../io/state-dict.ts';
 import { sameShape, showSize, Tensor } from '../tensor/tensor.ts';
 import type { RegisteredModule } from './registries.ts';
 import { typeName } from './names.ts';
-
-/** Tensors by name in the order of registration, with the version of each module that saved something. */
-export class StateDict extends Map<string, Tensor> {
-  /** By module path; PyTorch's `_metadata`. */
-  readonly metadata = new Map<string, { readonly version: number }>();
-}
 
 /** What can be loaded: a map, or a plain object (whose integer-like keys JavaScript puts first). */
 export type StateDictLike = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;

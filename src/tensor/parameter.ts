@@ -1,5 +1,5 @@
 import { RuntimeError } from '../errors.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from './tensor.ts';
 
 /**
  * A tensor that a module learns: assigned to a module's attribute, it becomes one of the module's parameters.
