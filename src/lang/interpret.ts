@@ -7,7 +7,7 @@
  * a conversion or a 16-bit float gives is some NaN: its sign and payload are nothing that a kernel may rely on.
  */
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../half.ts';
-import type { Access, Instruction, Kernel, Register, Statement } from './ir.ts';
+import type { Access, Instruction, Kernel, Register, Statement, ZipOp } from './ir.ts';
 import { arithmetic, compare, conversion, multiplyAdd, reduction, type Lane } from './meaning.ts';
 import { isMask, storageBytes, type ElementType, type RegisterElement, type StorageType } from './types.ts';
 
@@ -153,6 +153,14 @@ class Compiler {
       case 'or':
       case 'xor':
         return this.binary(s.dst, meaning(s, arithmetic[s.a.type.element].binary[s.op]), s.a, s.b);
+      case 'evens':
+        return this.pick(s, (k) => 2 * k);
+      case 'odds':
+        return this.pick(s, (k) => 2 * k + 1);
+      case 'zipLow':
+        return this.pick(s, (k, lanes) => (k % 2) * lanes + Math.floor(k / 2));
+      case 'zipHigh':
+        return this.pick(s, (k, lanes) => (k % 2) * lanes + Math.floor((lanes + k) / 2));
       case 'eq':
       case 'ne':
       case 'lt':
@@ -243,6 +251,22 @@ class Compiler {
     const step = s.op === 'copy' ? 1 : 0;
     return () => {
       for (let k = 0; k < lanes; k++) to[k] = from[first + k * step]!;
+    };
+  }
+
+  /** Lane k of the result is lane `place(k, lanes)` of a followed by b. */
+  private pick(s: Instruction & { op: ZipOp }, place: (lane: number, lanes: number) => number): Step {
+    const [to, a, b] = [this.bits[s.dst.id]!, this.bits[s.a.id]!, this.bits[s.b.id]!];
+    const { lanes } = s.dst.type;
+    const from = Array.from({ length: lanes }, (_, k) => place(k, lanes));
+    // The result may be one of the operands.
+    const row: Lane[] = [];
+    return () => {
+      for (let k = 0; k < lanes; k++) {
+        row[k] = a[k]!;
+        row[lanes + k] = b[k]!;
+      }
+      for (let k = 0; k < lanes; k++) to[k] = row[from[k]!]!;
     };
   }
 

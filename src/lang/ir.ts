@@ -41,6 +41,14 @@ export type ShiftOp = (typeof shiftOps)[number];
 export const compareOps = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
 export type CompareOp = (typeof compareOps)[number];
 
+/**
+ * Two vectors a and b of one type, seen as one row of 2n lanes, result of the same type. `evens` and `odds` take a row
+ * apart: lanes 0, 2, 4 … and 1, 3, 5 … of a followed by b. `zipLow` and `zipHigh` put one together: the first and the
+ * second half of a₀ b₀ a₁ b₁ a₂ b₂ …
+ */
+export const zipOps = ['evens', 'odds', 'zipLow', 'zipHigh'] as const;
+export type ZipOp = (typeof zipOps)[number];
+
 /** A vector's lanes to one scalar, halving: lane k with lane k + n/2, until one is left. */
 export const reduceOps = ['reduceAdd', 'reduceMul', 'reduceMin', 'reduceMax'] as const;
 export type ReduceOp = (typeof reduceOps)[number];
@@ -70,6 +78,7 @@ export type Instruction =
   | { readonly op: 'copy'; readonly dst: Register; readonly a: Register }
   | { readonly op: UnaryOp; readonly dst: Register; readonly a: Register }
   | { readonly op: BinaryOp; readonly dst: Register; readonly a: Register; readonly b: Register }
+  | { readonly op: ZipOp; readonly dst: Register; readonly a: Register; readonly b: Register }
   | { readonly op: ShiftOp; readonly dst: Register; readonly a: Register; readonly b: Register | number }
   | { readonly op: CompareOp; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** a · b + c on floats. A machine with `fma` rounds once, another twice: the one place where targets may differ. */

@@ -2,7 +2,7 @@
  * Values as kernel authors handle them: each method emits one statement and gives its result.
  * A number beside a value means a constant of its type; a scalar beside a vector is spread over its lanes.
  */
-import type { BinaryOp, CompareOp, ReduceOp, Register, ShiftOp, Statement, UnaryOp } from './ir.ts';
+import type { BinaryOp, CompareOp, ReduceOp, Register, ShiftOp, Statement, UnaryOp, ZipOp } from './ir.ts';
 import { maskOf, sameType, showType, type ElementType, type MaskType, type Type } from './types.ts';
 
 export type Operand = Value | number;
@@ -188,6 +188,22 @@ export class Value {
       lane,
     }));
   }
+  /** Lanes 0, 2, 4 … of this followed by b. */
+  evens(b: Value): Value {
+    return this.zip('evens', b);
+  }
+  /** Lanes 1, 3, 5 … of this followed by b. */
+  odds(b: Value): Value {
+    return this.zip('odds', b);
+  }
+  /** The first half of a₀ b₀ a₁ b₁ …, with this as a. */
+  zipLow(b: Value): Value {
+    return this.zip('zipLow', b);
+  }
+  /** The second half of a₀ b₀ a₁ b₁ …, with this as a. */
+  zipHigh(b: Value): Value {
+    return this.zip('zipHigh', b);
+  }
   /** All lanes summed, halving: lane k with lane k + n/2. */
   reduceAdd(): Value {
     return this.reduce('reduceAdd');
@@ -213,6 +229,9 @@ export class Value {
   private binary(op: BinaryOp, b: Operand): Value {
     const [x, y] = this.together(b);
     return this.builder.emit(x.type, (dst) => ({ op, dst, a: x.register, b: y.register }));
+  }
+  private zip(op: ZipOp, { register: b }: Value): Value {
+    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register, b }));
   }
   private compare(op: CompareOp, b: Operand): Value {
     const [x, y] = this.together(b);

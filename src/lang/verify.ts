@@ -170,6 +170,14 @@ class Verifier {
         this.typed('c', s.c, s.a.type);
         this.alike(s.a.type, s.dst, s.b);
         break;
+      case 'evens':
+      case 'odds':
+      case 'zipLow':
+      case 'zipHigh':
+        this.vector('a', s.a);
+        this.kind('a', s.a, 'a number', (e) => !isMask(e));
+        this.alike(s.a.type, s.dst, s.b);
+        break;
       case 'select':
         this.kind('a', s.a, 'a number', (e) => !isMask(e));
         this.typed('the mask', s.mask, { element: maskOf(s.a.type.element), lanes: s.a.type.lanes });

@@ -1,4 +1,4 @@
-import type { BinaryOp, CompareOp, ReduceOp, ShiftOp, UnaryOp } from '../../lang/ir.ts';
+import type { BinaryOp, CompareOp, ReduceOp, ShiftOp, UnaryOp, ZipOp } from '../../lang/ir.ts';
 import { elementBytes, isMask, type RegisterElement, type Type } from '../../lang/types.ts';
 import { constantOf, i32, i64, ifElse, op, scalarType, shapeOf, type Code, type Frame } from './code.ts';
 
@@ -210,6 +210,25 @@ export function reduce(frame: Frame, name: ReduceOp, type: Type, a: Code): Code 
     vector = binary(frame, combine[name], type, kept.value, upper);
   }
   return [...before, ...extract(type, vector, 0)];
+}
+
+/** Which lane of a followed by b each lane of the result is. */
+const zipped: Readonly<Record<ZipOp, (lane: number, lanes: number) => number>> = {
+  evens: (k) => 2 * k,
+  odds: (k) => 2 * k + 1,
+  zipLow: (k, lanes) => (k % 2) * lanes + Math.floor(k / 2),
+  zipHigh: (k, lanes) => (k % 2) * lanes + Math.floor((lanes + k) / 2),
+};
+
+/** Lanes of two vectors, taken apart or put together. */
+export function zip(name: ZipOp, { element, lanes }: Type, a: Code, b: Code): Code {
+  const width = elementBytes[vectorElement(element)];
+  const bytes = Array.from({ length: 16 }, (_, byte) => {
+    const lane = zipped[name](Math.floor(byte / width) % lanes, lanes);
+    // A vector may have fewer lanes than there is room for: b's begin at byte 16 all the same.
+    return (lane < lanes ? lane * width : 16 + (lane - lanes) * width) + (byte % width);
+  });
+  return op(['i8x16.shuffle', bytes], a, b);
 }
 
 /** Whether any lane of a mask is set. */

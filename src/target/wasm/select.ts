@@ -257,6 +257,13 @@ class Selection {
         const [a, b] = this.operands(instruction.a, instruction.b) as [Code, Code];
         return arithmetic.compare(instruction.op, instruction.a.type, a, b);
       }
+      case 'evens':
+      case 'odds':
+      case 'zipLow':
+      case 'zipHigh': {
+        const [a, b] = this.operands(instruction.a, instruction.b) as [Code, Code];
+        return arithmetic.zip(instruction.op, type, a, b);
+      }
       case 'fma': {
         const [a, b, c] = this.operands(instruction.a, instruction.b, instruction.c) as [Code, Code, Code];
         return arithmetic.fma(this.relaxed, type, a, b, c);

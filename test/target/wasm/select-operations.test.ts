@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { binaryOps, compareOps, reduceOps, unaryOps, type Register } from '../../../src/lang/ir.ts';
+import { binaryOps, compareOps, reduceOps, unaryOps, zipOps, type Register } from '../../../src/lang/ir.ts';
 import {
   elementBytes,
   isFloat,
@@ -95,6 +95,11 @@ describe.each(types.map((type) => [showType(type), type] as const))('%s', (_, ty
 
   it.each(binary)('%s', (op) => {
     check([type, type], (author, a, b) => result(author, type, { op, a, b }));
+  });
+
+  it.each(lanes > 1 ? zipOps : [])('%s', (op) => {
+    check([type, type], (author, a, b) => result(author, type, { op, a, b }));
+    check([type], (author, a) => result(author, type, { op, a, b: a }));
   });
 
   it.each(['div', 'rem'] as const)('%s by constants', (op) => {
