@@ -76,3 +76,9 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
 };
 
 export const isFloatingPoint = (dtype: DType): boolean => dtypes[dtype].category === 'float';
+
+/** Of 16 bits: stored narrow, computed with as float32. */
+export const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
+
+/** What one computes with: float32 in place of the 16-bit floats. */
+export const widened = (dtype: DType): DType => (isHalf(dtype) ? 'float32' : dtype);

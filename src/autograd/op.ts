@@ -2,7 +2,7 @@
  * What an op is: its name, how its result is computed, and how its inputs' gradients follow from its result's.
  * One op lives in one file of `ops/`; this file runs it and writes it on the tape.
  */
-import { dtypes, type DType } from '../dtype.ts';
+import { dtypes, isHalf, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import type { GradNode, Tensor } from '../tensor/tensor.ts';
 import { isGradEnabled } from './mode.ts';
@@ -59,6 +59,11 @@ export interface Op<I extends Inputs, P> {
     params: P,
     described: { readonly [K in keyof I]: Described },
   ): { readonly [K in keyof I]?: () => Tensor | null };
+  /**
+   * Whether the gradient rules take several steps, each of which would round a 16-bit float. Then they are given float32
+   * tensors in place of 16-bit ones, and the engine rounds each gradient once. Default false.
+   */
+  stepwise?(params: P): boolean;
   /**
    * Cases for the test that checks every op's gradients by finite differences on every target. Empty where there is
    * nothing to differentiate: what is random, or overwrites its input.
@@ -123,6 +128,14 @@ const requiresGrad = (inputs: Inputs): boolean => {
 
 const checkMayChange = (target: Tensor, recorded: boolean): void => {
   const base = target.origin_?.base;
+  if (target.origin_?.guarded) {
+    throw new RuntimeError(
+      `Output ${String(target.gradSlot_)} of ${target.gradFn?.name ?? 'None'} is a view and is being modified inplace. This view was created inside a ` +
+        'custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would ' +
+        'override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is ' +
+        'forbidden. You can fix this by cloning the output of the custom Function.',
+    );
+  }
   if (target.origin_?.regenerate === null && (recorded || base!.requiresGrad)) {
     throw new RuntimeError(
       'A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case ' +
@@ -193,7 +206,11 @@ class OpNode<I extends Inputs, P> extends Node {
 
   apply([grad]: Gradients): Gradients {
     if (!grad) return this.next.map(() => null);
-    const rules = this.op.backward!(grad, this.unpack(), this.params, this.described);
+    const { op, params, described } = this;
+    const saved = this.unpack();
+    const rules = op.stepwise?.(params)
+      ? op.backward!(wide(grad), allWide(saved), params, described)
+      : op.backward!(grad, saved, params, described);
     return this.next.map((edge, k) => (edge === null ? null : (rules[this.names[k]!]?.() ?? null)));
   }
 
@@ -214,6 +231,11 @@ class OpNode<I extends Inputs, P> extends Node {
     this.saved = null;
   }
 }
+
+/** A 16-bit float as float32. */
+const wide = (x: Tensor): Tensor => (isHalf(x.dtype) ? x.to('float32') : x);
+const allWide = <T extends Inputs>(tensors: T): T =>
+  Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, x && wide(x)])) as T;
 
 const SECOND_TIME =
   'Trying to backward through the graph a second time (or directly access saved tensors after they have already been ' +
@@ -249,7 +271,7 @@ const rebase = (target: Tensor, node: Node, targetInput: number): void => {
   base.requiresGrad_flag = false;
   target.gradFn_ = regenerateView(target);
   target.gradSlot_ = 0;
-  target.origin_ = { base, regenerate: regenerateView, generation: base.version };
+  target.origin_ = { base, regenerate: regenerateView, generation: base.version, guarded: false };
 };
 
 /**

@@ -12,9 +12,9 @@ export const copy = (out: View, input: View): void => {
     map(identity, input.dtype, out, [input]);
     return;
   }
-  const wide = isContiguous(out) && isContiguous(input);
-  const [to, from] = wide ? [asWords(out), asWords(input)] : [asBits(out), asBits(input)];
-  map(identity, to.dtype, to, [from]);
+  const [to, from] = [asWords(out), asWords(input)];
+  if (to !== null && from !== null) map(identity, to.dtype, to, [from]);
+  else map(identity, bitsOf[out.dtype] ?? out.dtype, asBits(out), [asBits(input)]);
 };
 
 /** The integer dtype under which a copy keeps all bits; 16-bit floats have none, but every one of them is an f32. */
@@ -32,11 +32,12 @@ const asBits = ({ storage, dtype, shape, strides, offset }: View): View => ({
   offset,
 });
 
-/** A contiguous view as 32-bit words if it is made of whole ones. */
-const asWords = (view: View): View => {
+/** A contiguous view as 32-bit words; null if it is not made of whole ones. */
+const asWords = (view: View): View | null => {
+  if (!isContiguous(view)) return null;
   const { bytes } = dtypes[view.dtype];
   const words = (elementCount(view.shape) * bytes) / 4;
   const offset = (view.offset * bytes) / 4;
-  if (!Number.isInteger(words) || !Number.isInteger(offset)) return asBits(view);
+  if (!Number.isInteger(words) || !Number.isInteger(offset)) return null;
   return { storage: view.storage, dtype: 'int32', shape: [words], strides: [1], offset };
 };

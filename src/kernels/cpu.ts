@@ -2,21 +2,23 @@
 import type { Backend } from '../device/backend.ts';
 import { allocate } from '../device/memory.ts';
 import { argReduce } from './arg-reduce.ts';
-import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv/index.ts';
 import { copy } from './copy.ts';
 import { cumsum } from './cumsum.ts';
 import { map } from './elementwise.ts';
 import { arange, fill } from './fill.ts';
-import { gather, indexAdd, indexSelect, scatterAdd } from './indexing.ts';
-import { matmul } from './matmul.ts';
 import {
-  adaptiveAvgPool2d,
   adaptiveAvgPool2dGrad,
-  avgPool2d,
   avgPool2dGrad,
-  maxPool2d,
+  conv2d,
+  conv2dInputGrad,
+  conv2dWeightGrad,
+  indexAdd,
+  matmul,
   maxPool2dGrad,
-} from './pool.ts';
+  scatterAdd,
+} from './half.ts';
+import { gather, indexSelect } from './indexing.ts';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from './pool.ts';
 import { moments, reduce } from './reduce.ts';
 import { softmax, softmaxGrad } from './softmax.ts';
 

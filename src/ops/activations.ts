@@ -6,7 +6,7 @@
 import { isGradEnabled } from '../autograd/mode.ts';
 import { call, callInPlace, defineOp, type Op } from '../autograd/op.ts';
 import type { Expression } from '../device/backend.ts';
-import { dtypes, type Category } from '../dtype.ts';
+import { dtypes, widened, type Category } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate, zerosLike } from '../tensor/create.ts';
@@ -14,6 +14,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { where } from './compare.ts';
 import { mapOperands, refuse } from './pointwise.ts';
 import { bernoulli_, type GeneratorOptions } from './random.ts';
+import { roundedOnce } from './rounded-once.ts';
 
 type X = { readonly x: Tensor };
 type GradAndX = { readonly grad: Tensor; readonly x: Tensor };
@@ -82,7 +83,7 @@ const curved =
   (expression: Expression, composed: Gradient): Gradient =>
   (grad, x, ...numbers) =>
     isGradEnabled()
-      ? composed(grad, x, ...numbers)
+      ? roundedOnce([grad, x], (wideGrad, wideX) => composed(wideGrad, wideX, ...numbers))
       : mapOperands(expression, [grad, x], { dtype: grad.dtype, scalars: numbers });
 
 const only =
@@ -185,7 +186,7 @@ export const softshrinkOp = activation({
 /** x moved toward 0 by lambda where |x| > lambda, else 0. @see torch.nn.functional.softshrink */
 export const softshrink = (x: Tensor, lambda = 0.5): Tensor => applied(softshrinkOp, x, lambda);
 /** x − tanh(x) */
-export const tanhshrink = (x: Tensor): Tensor => x.sub(x.tanh());
+export const tanhshrink = (x: Tensor): Tensor => roundedOnce([x], (wide) => wide.sub(wide.tanh()));
 
 export const hardsigmoidOp = activation({
   name: 'hardsigmoid',
@@ -369,6 +370,7 @@ export const preluOp = defineOp<{ readonly x: Tensor; readonly weight: Tensor }>
   name: 'prelu',
   node: 'PreluBackward0',
   saves: ['x', 'weight'],
+  stepwise: () => true,
   forward: ({ x, weight }) => mapOperands(math.leakyRelu, [x, weight]),
   backward: (grad, { x, weight }) => ({
     x: () => where(x.gt(0), grad, grad.mul(weight)),
@@ -407,7 +409,7 @@ const dropoutNoise = (x: Tensor, p: number, training: boolean, options: Generato
   }
   if (p === 0 || !training || x.numel() === 0) return null;
   // Row-major whatever the order of x, as in PyTorch 1.13: with it goes the order of the draws.
-  const noise = allocate(x.shape, x.dtype, x.device);
+  const noise = allocate(x.shape, widened(x.dtype), x.device);
   return p === 1 ? noise.zero_() : bernoulli_(noise, 1 - p, options).div_(1 - p);
 };
 
@@ -420,7 +422,7 @@ const dropoutNoise = (x: Tensor, p: number, training: boolean, options: Generato
  */
 export const dropout = (x: Tensor, p = 0.5, training = true, options: GeneratorOptions = {}): Tensor => {
   const noise = dropoutNoise(x, p, training, options);
-  return noise === null ? x : x.mul(noise);
+  return noise === null ? x : roundedOnce([x], (wide) => wide.mul(noise));
 };
 export const dropout_ = (x: Tensor, p = 0.5, training = true, options: GeneratorOptions = {}): Tensor => {
   const noise = dropoutNoise(x, p, training, options);

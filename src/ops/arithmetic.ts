@@ -39,6 +39,7 @@ export const addOp = defineOp<Pair, Given & { readonly alpha: number }>({
   name: 'add',
   node: 'AddBackward0',
   saves: [],
+  stepwise: ({ alpha }) => alpha !== 1,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     if (params.alpha === 1) return mapOperands(math.add, operands, { into });
@@ -56,6 +57,7 @@ export const subOp = defineOp<Pair, Given & { readonly alpha: number }>({
   name: 'sub',
   node: 'SubBackward0',
   saves: [],
+  stepwise: ({ alpha }) => alpha !== 1,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     refuseBools(operands);
@@ -100,6 +102,7 @@ export const mulOp = defineOp<Pair, Given>({
   name: 'mul',
   node: 'MulBackward0',
   saves: { x: ['y'], y: ['x'] },
+  stepwise: () => true,
   forward: (inputs, params, into) => mapOperands(math.mul, operandsOf(inputs, params), { into }),
   backward: (grad, { x, y }, { a, b }) => ({ x: () => grad.mul(y ?? b), y: () => grad.mul(x ?? a) }),
   samples: [pairSample],
@@ -110,6 +113,7 @@ export const divOp = defineOp<Pair, Given>({
   name: 'div',
   node: 'DivBackward0',
   saves: { x: ['y'], y: ['x', 'y'] },
+  stepwise: () => true,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     return mapOperands(math.div, operands, { dtype: floatResult(...operands), into });
@@ -142,6 +146,7 @@ export const remainderOp = defineOp<Pair, Given>({
   name: 'remainder',
   node: 'RemainderBackward1',
   saves: { y: ['x', 'y'] },
+  stepwise: () => true,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     refuse('remainder_cpu', resultType(...operands), ['bool']);
@@ -163,6 +168,7 @@ export const fmodOp = defineOp<Pair, Given>({
   name: 'fmod',
   node: 'FmodBackward1',
   saves: { y: ['x', 'y'] },
+  stepwise: () => true,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     refuse('fmod_cpu', resultType(...operands), ['bool']);
@@ -184,6 +190,7 @@ export const powOp = defineOp<Pair, Given>({
   name: 'pow',
   node: 'PowBackward1',
   saves: { x: ['x', 'y'], y: ['x', 'y', 'out'] },
+  stepwise: () => true,
   forward: (inputs, params, into) => {
     const operands = operandsOf(inputs, params);
     const dtype = resultType(...operands);

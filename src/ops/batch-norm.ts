@@ -5,6 +5,7 @@ import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
+import { promoteTypes } from '../tensor/promotion.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { mapOperands } from './pointwise.ts';
 
@@ -34,6 +35,7 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
   name: 'batch_norm',
   node: 'NativeBatchNormBackward0',
   saves: ['x', 'weight'],
+  stepwise: () => true,
   forward: ({ x, weight, bias }, { mean, scale }) => {
     // One multiply-add per element: x · a + b with a = scale · weight, b = bias − mean · a.
     const a = weight === null ? scale : scale.mul(weight.detach());
@@ -131,7 +133,8 @@ export const batchNorm = (
   return call(batchNormOp, { x, weight, bias }, statistics);
 };
 
-/** running ← (1 − momentum) · running + momentum · observed. */
+/** running ← (1 − momentum) · running + momentum · observed, rounded once where it is a 16-bit float. */
 const blend = (running: Tensor, observed: Tensor, momentum: number): void => {
-  running.mul_(1 - momentum).add_(observed, { alpha: momentum });
+  const wide = running.to(promoteTypes(running.dtype, observed.dtype));
+  running.copy_(wide.mul(1 - momentum).add(observed, { alpha: momentum }));
 };

@@ -19,6 +19,7 @@ export const lerpOp = defineOp<Lerp, { readonly weight: number }>({
   name: 'lerp',
   node: 'LerpBackward0',
   saves: { x: ['weight'], end: ['weight'], weight: ['x', 'end'] },
+  stepwise: () => true,
   forward: ({ x, end, weight }, params, into) => {
     for (const [name, y] of Object.entries({ end, weight })) {
       if (y !== null && y.dtype !== x.dtype) {
@@ -54,6 +55,7 @@ export const addcmulOp = defineOp<Triple, { readonly value: number }>({
   name: 'addcmul',
   node: 'AddcmulBackward0',
   saves: { a: ['b'], b: ['a'] },
+  stepwise: () => true,
   forward: ({ x, a, b }, { value }, into) => {
     refuse('addcmul_cpu_out', resultType(x, a, b), ['bool']);
     return mapOperands(math.addcmul, [x, a, b], { scalars: [value], into });
@@ -70,6 +72,7 @@ export const addcdivOp = defineOp<Triple, { readonly value: number }>({
   name: 'addcdiv',
   node: 'AddcdivBackward0',
   saves: { a: ['b'], b: ['a', 'b'] },
+  stepwise: () => true,
   forward: ({ x, a, b }, { value }, into) => {
     if (!a.isFloatingPoint() && !b.isFloatingPoint()) throw new RuntimeError(INTEGER_ADDCDIV);
     return mapOperands(math.addcdiv, [x, a, b], { scalars: [value], into });

@@ -4,7 +4,7 @@ import type { ConvGeometry } from '../device/backend.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { backendOf } from '../tensor/devices.ts';
-import { allocateFormatted, copyOf, zeros } from '../tensor/create.ts';
+import { allocateFormatted, zeros } from '../tensor/create.ts';
 import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
 
 interface ConvInputs {
@@ -48,15 +48,9 @@ export const conv2dOp = defineOp<ConvInputs, ConvGeometry>({
     const [o, , kh, kw] = weight.shape as [number, number, number, number];
     const shape = [n, o, outputSize(h, kh, p, 0), outputSize(w, kw, p, 1)];
     const channelsLast = isChannelsLast(input) || isChannelsLast(weight);
-    return computed(
-      shape,
-      channelsLast,
-      input,
-      (out, [x, k, b]) => {
-        backendOf(input.device).conv2d(out, x!, k!, b ?? null, p);
-      },
-      [input, weight, bias],
-    );
+    const out = allocateFormatted(shape, channelsLast, input.dtype, input.device);
+    backendOf(input.device).conv2d(out, input, weight, bias, p);
+    return out;
   },
   backward: (grad, { input, weight }, p) => ({
     input: () => inputGrad(grad, weight, { shape: input.shape, channelsLast: isChannelsLast(input) }, p),
@@ -77,16 +71,11 @@ export const conv2dInputGradOp = defineOp<
   name: 'conv2d_input',
   node: 'ConvolutionInputBackward0',
   saves: ['grad', 'weight'],
-  forward: ({ grad, weight }, p) =>
-    computed(
-      p.target.shape,
-      p.target.channelsLast,
-      grad,
-      (out, [g, k]) => {
-        backendOf(grad.device).conv2dInputGrad(out, g!, k!, p);
-      },
-      [grad, weight],
-    ),
+  forward: ({ grad, weight }, p) => {
+    const out = allocateFormatted(p.target.shape, p.target.channelsLast, grad.dtype, grad.device);
+    backendOf(grad.device).conv2dInputGrad(out, grad, weight, p);
+    return out;
+  },
   backward: (cotangent, { grad, weight }, p) => ({
     grad: () => call(conv2dOp, { input: cotangent, weight, bias: null }, p),
     weight: () =>
@@ -108,16 +97,11 @@ export const conv2dWeightGradOp = defineOp<
   name: 'conv2d_weight',
   node: 'ConvolutionWeightBackward0',
   saves: ['grad', 'input'],
-  forward: ({ grad, input }, p) =>
-    computed(
-      p.target.shape,
-      p.target.channelsLast,
-      grad,
-      (out, [g, x]) => {
-        backendOf(grad.device).conv2dWeightGrad(out, g!, x!, p);
-      },
-      [grad, input],
-    ),
+  forward: ({ grad, input }, p) => {
+    const out = allocateFormatted(p.target.shape, p.target.channelsLast, grad.dtype, grad.device);
+    backendOf(grad.device).conv2dWeightGrad(out, grad, input, p);
+    return out;
+  },
   backward: (cotangent, { grad, input }, p) => ({
     grad: () => call(conv2dOp, { input, weight: cotangent, bias: null }, p),
     input: () => inputGrad(grad, cotangent, { shape: input.shape, channelsLast: isChannelsLast(input) }, p),
@@ -139,31 +123,6 @@ const weightGrad = (grad: Tensor, input: Tensor, target: Target, p: ConvGeometry
   grad.numel() === 0
     ? zeros(target.shape, { dtype: grad.dtype, device: grad.device })
     : call(conv2dWeightGradOp, { grad, input }, { ...p, target });
-
-/** The result of a convolution in the operands' dtype. Half precision is stored in 16 bits, computed in float32, rounded once. */
-const computed = (
-  shape: readonly number[],
-  channelsLast: boolean,
-  like: Tensor,
-  compute: (out: Tensor, operands: readonly (Tensor | null)[]) => void,
-  operands: readonly (Tensor | null)[],
-): Tensor => {
-  const { dtype, device } = like;
-  const make = (type: DType): Tensor => allocateFormatted(shape, channelsLast, type, device);
-  if (dtype === 'float32' || dtype === 'float64') {
-    const out = make(dtype);
-    compute(out, operands);
-    return out;
-  }
-  const wide = make('float32');
-  compute(
-    wide,
-    operands.map((x) => (x === null ? null : copyOf(x, 'float32'))),
-  );
-  const out = make(dtype);
-  backendOf(device).copy(out, wide);
-  return out;
-};
 
 const outputSize = (size: number, kernel: number, p: ConvGeometry, axis: 0 | 1): number => {
   const [before, after] = p.padding[axis];
@@ -208,12 +167,16 @@ export const conv2d = (
       `Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: [${input.shape.join(', ')}]`,
     );
   }
+  if (named && !paddingNames.has(padding)) {
+    throw new RuntimeError(`Invalid padding string: '${padding as string}'`);
+  }
   const spatial = weight.ndim - 2;
-  const steps = pairOf('stride', stride, spatial);
-  const dilations = pairOf('dilation', dilation, spatial);
-  const pads = named
-    ? namedPadding(padding, weight.shape, steps, dilations)
-    : symmetric(pairOf('padding', padding, spatial));
+  const wrongLength = padding === 'same' ? cannotBroadcast : wrongList;
+  const steps = pairOf('stride', stride, spatial, wrongLength);
+  const sizes = named ? padding : pairOf('padding', padding, spatial, wrongList);
+  const dilations = pairOf('dilation', dilation, spatial, wrongLength);
+  const pads =
+    typeof sizes === 'string' ? namedPadding(sizes, weight.shape, steps, dilations) : symmetric(sizes);
   const batched = input.ndim === 4 ? input : input.unsqueeze(0);
   const p: ConvGeometry = { stride: steps, dilation: dilations, padding: pads, groups };
   checkGeometry(p);
@@ -238,12 +201,23 @@ export const conv2d = (
 
 type Padding = ConvGeometry['padding'];
 
-const pairOf = (name: string, value: Pair, spatial: number): readonly [number, number] => {
+const paddingNames: ReadonlySet<string> = new Set(['same', 'valid']);
+
+const wrongList = (name: string, list: readonly number[], spatial: number): string =>
+  `expected ${name} to be a single integer value or a list of ${String(spatial)} values to match the convolution dimensions, but got ${name}=[${list.join(', ')}]`;
+/** What PyTorch says where the padding is `'same'`. */
+const cannotBroadcast = (name: string, _: readonly number[], spatial: number): string =>
+  `${name} cannot broadcast to ${String(spatial)} dimensions`;
+
+const pairOf = (
+  name: string,
+  value: Pair,
+  spatial: number,
+  wrongLength: typeof wrongList,
+): readonly [number, number] => {
   const list = typeof value === 'number' ? [value] : value;
   if (list.length !== 1 && list.length !== spatial) {
-    throw new RuntimeError(
-      `expected ${name} to be a single integer value or a list of ${String(spatial)} values to match the convolution dimensions, but got ${name}=[${list.join(', ')}]`,
-    );
+    throw new RuntimeError(wrongLength(name, list, spatial));
   }
   if (!list.every(Number.isInteger)) {
     throw new TypeError(`conv2d(): argument '${name}' must be tuple of ints, not [${list.join(', ')}]`);
@@ -263,7 +237,7 @@ const symmetric = ([v, h]: readonly [number, number]): Padding => [
 
 /** `'same'` keeps the size; with an odd total the bottom and right get the extra zero. */
 const namedPadding = (
-  name: string,
+  name: 'same' | 'valid',
   weight: readonly number[],
   stride: readonly number[],
   dilation: readonly number[],
@@ -314,7 +288,7 @@ const checkChannels = (input: Tensor, weight: Tensor, groups: number, shown: Pad
   }
   if (weight.shape[0]! % groups !== 0) {
     throw new RuntimeError(
-      `${given}, expected weight to be divisible by ${String(groups)} at dimension 0, but got weight of size ${size} instead`,
+      `${given}, expected weight to be divisible by ${String(groups)} at dimension 0, but got weight of size [${size}] instead`,
     );
   }
   const channels = weight.shape[1]! * groups;

@@ -7,6 +7,7 @@ import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { sameShape, showSize, type Tensor } from '../tensor/tensor.ts';
 import { mapOperands } from './pointwise.ts';
+import { roundedOnce } from './rounded-once.ts';
 
 export type LossReduction = 'mean' | 'sum' | 'none';
 
@@ -31,13 +32,13 @@ const reduced = (losses: Tensor, reduction: LossReduction): Tensor => {
 /** (input − target)², broadcast. @see torch.nn.functional.mse_loss */
 export const mseLoss = (input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor => {
   warnOfBroadcast('mse_loss', input, target);
-  return reduced(input.sub(target).square(), reduction);
+  return roundedOnce([input, target], (x, y) => reduced(x.sub(y).square(), reduction));
 };
 
 /** |input − target|, broadcast. @see torch.nn.functional.l1_loss */
 export const l1Loss = (input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor => {
   warnOfBroadcast('l1_loss', input, target);
-  return reduced(input.sub(target).abs(), reduction);
+  return roundedOnce([input, target], (x, y) => reduced(x.sub(y).abs(), reduction));
 };
 
 const warnOfBroadcast = (name: string, input: Tensor, target: Tensor): void => {
@@ -97,6 +98,16 @@ export const nllLoss = (
   { weight = null, ignoreIndex = -100, reduction = 'mean' }: NllOptions = {},
 ): Tensor => {
   checkTarget(input, target, weight, ignoreIndex);
+  return roundedOnce([input, weight], (x, w) => negativeLikelihood(x, target, w, ignoreIndex, reduction));
+};
+
+const negativeLikelihood = (
+  input: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  ignoreIndex: number,
+  reduction: LossReduction,
+): Tensor => {
   const unbatched = input.ndim === 1;
   const rows = unbatched ? input.unsqueeze(0) : input;
   const classes = (unbatched ? target.unsqueeze(0) : target).unsqueeze(1);
@@ -146,6 +157,13 @@ export interface CrossEntropyOptions extends NllOptions {
   readonly labelSmoothing?: number | undefined;
 }
 
+interface CrossEntropy {
+  readonly labelSmoothing: number;
+  readonly weight: Tensor | null;
+  readonly ignoreIndex: number;
+  readonly reduction: LossReduction;
+}
+
 /**
  * logSoftmax over the classes, then negative log likelihood.
  *
@@ -161,6 +179,16 @@ export const crossEntropy = (
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new RuntimeError(`label_smoothing must be between 0.0 and 1.0. Got: ${String(labelSmoothing)}`);
   }
+  return roundedOnce([input, target, weight], (x, y, w) =>
+    ofLogits(x, y, { labelSmoothing, weight: w, ignoreIndex, reduction }),
+  );
+};
+
+const ofLogits = (
+  input: Tensor,
+  target: Tensor,
+  { labelSmoothing, weight, ignoreIndex, reduction }: CrossEntropy,
+): Tensor => {
   const axis = input.ndim === 1 ? 0 : 1;
   const logits = input.logSoftmax(axis);
   if (sameShape(input.shape, target.shape) && target.isFloatingPoint()) {
@@ -210,6 +238,7 @@ export const binaryCrossEntropyOp = defineOp<Pair>({
   name: 'binary_cross_entropy',
   node: 'BinaryCrossEntropyBackward0',
   saves: { x: ['x', 'target'], target: ['x'] },
+  stepwise: () => true,
   forward: ({ x, target }) => mapOperands(math.binaryCrossEntropy, [x, target]),
   backward: (grad, { x, target }) => ({
     x: () =>
@@ -230,6 +259,7 @@ export const binaryCrossEntropyWithLogitsOp = defineOp<Pair>({
   name: 'binary_cross_entropy_with_logits',
   node: 'BinaryCrossEntropyWithLogitsBackward0',
   saves: { x: ['x', 'target'], target: ['x'] },
+  stepwise: () => true,
   forward: ({ x, target }) => mapOperands(math.binaryCrossEntropyWithLogits, [x, target]),
   backward: (grad, { x, target }) => ({
     x: () => x.sigmoid().sub(target).mul(grad),
@@ -263,8 +293,10 @@ export const binaryCrossEntropy = (
   if (input.ge(0).logicalAnd(input.le(1)).all().item() === 0) {
     throw new RuntimeError('all elements of input should be between 0 and 1');
   }
-  const losses = call(binaryCrossEntropyOp, { x: input, target }, undefined);
-  return reduced(weight === null ? losses : losses.mul(weight), reduction);
+  return roundedOnce([input, target, weight], (x, y, w) => {
+    const losses = call(binaryCrossEntropyOp, { x, target: y }, undefined);
+    return reduced(w === null ? losses : losses.mul(w), reduction);
+  });
 };
 
 export interface BinaryWithLogitsOptions extends BinaryOptions {
@@ -282,11 +314,13 @@ export const binaryCrossEntropyWithLogits = (
   { reduction = 'mean', weight = null, posWeight = null }: BinaryWithLogitsOptions = {},
 ): Tensor => {
   checkSame(input, target);
-  const losses =
-    posWeight === null
-      ? call(binaryCrossEntropyWithLogitsOp, { x: input, target }, undefined)
-      : target.rsub(1).mul(input).sub(posWeight.sub(1).mul(target).add(1).mul(input.logsigmoid()));
-  return reduced(weight === null ? losses : losses.mul(weight), reduction);
+  return roundedOnce([input, target, weight, posWeight], (x, y, w, positive) => {
+    const losses =
+      positive === null
+        ? call(binaryCrossEntropyWithLogitsOp, { x, target: y }, undefined)
+        : y.rsub(1).mul(x).sub(positive.sub(1).mul(y).add(1).mul(x.logsigmoid()));
+    return reduced(w === null ? losses : losses.mul(w), reduction);
+  });
 };
 
 const checkSame = (input: Tensor, target: Tensor): void => {

@@ -3,10 +3,11 @@ import { call, defineOp } from '../autograd/op.ts';
 import { elementCount } from '../device/view.ts';
 import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import { allocate, copyOf } from '../tensor/create.ts';
+import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { broadcastShapes, broadcastView } from './pointwise.ts';
+import { roundedOnce } from './rounded-once.ts';
 
 interface Product {
   readonly [name: string]: Tensor | null;
@@ -24,18 +25,13 @@ export const matmulOp = defineOp<Product>({
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const rows = a.shape.at(-2)!;
     const columns = b.shape.at(-1)!;
-    const multiply = (x: Tensor, y: Tensor, z: Tensor | null): Tensor => {
-      const out = allocate([...batch, rows, columns], x.dtype, x.device);
-      const left = broadcastView(x, [...batch, ...x.shape.slice(-2)]);
-      const right = broadcastView(y, [...batch, ...y.shape.slice(-2)]);
-      backendOf(x.device).matmul(out, left, right, z);
-      return out;
-    };
-    if (a.dtype === 'float32' || a.dtype === 'float64') return multiply(a, b, bias);
-    // Halves are computed in float32 and rounded once; integers are exact in float64 up to 2⁵³.
-    const wide = dtypes[a.dtype].category === 'float' ? 'float32' : 'float64';
-    return copyOf(multiply(copyOf(a, wide), copyOf(b, wide), bias && copyOf(bias, wide)), a.dtype);
+    const out = allocate([...batch, rows, columns], a.dtype, a.device);
+    const left = broadcastView(a, [...batch, ...a.shape.slice(-2)]);
+    const right = broadcastView(b, [...batch, ...b.shape.slice(-2)]);
+    backendOf(a.device).matmul(out, left, right, bias);
+    return out;
   },
+  stepwise: () => true,
   backward: (grad, { a, b }) => ({
     a: () => product(grad, b.transpose(-1, -2), null),
     b: () => product(a.transpose(-1, -2), grad, null),
@@ -161,11 +157,12 @@ export const addmm = (
   a: Tensor,
   b: Tensor,
   { alpha = 1, beta = 1 }: { readonly alpha?: number; readonly beta?: number } = {},
-): Tensor => {
-  const result = alpha === 1 ? mm(a, b) : mm(a, b).mul(alpha);
-  if (beta === 0) return result;
-  return result.add(input, { alpha: beta });
-};
+): Tensor =>
+  roundedOnce([input, a, b], (addend, left, right) => {
+    const product = mm(left, right);
+    const result = alpha === 1 ? product : product.mul(alpha);
+    return beta === 0 ? result : result.add(addend, { alpha: beta });
+  });
 
 /**
  * x · weightᵀ + bias over the last axis.

@@ -2,12 +2,13 @@
 import { call, defineOp } from '../autograd/op.ts';
 import type { Reduction } from '../device/backend.ts';
 import { elementCount } from '../device/view.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { dtypes, widened, type DType } from '../dtype.ts';
 import { IndexError, RuntimeError } from '../errors.ts';
-import { allocate, onesLike, zerosLike } from '../tensor/create.ts';
+import { allocate, copyOf, onesLike, zerosLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { normalizeAxis, sameShape, type Tensor } from '../tensor/tensor.ts';
 import { stack } from './copies.ts';
+import { roundedOnce } from './rounded-once.ts';
 
 type X = { readonly x: Tensor };
 
@@ -49,6 +50,9 @@ const runReduction = (reduction: Reduction, x: Tensor, { axes, keepdim, dtype }:
   return keepdim ? out.view(shapeKept(x.shape, axes)) : out;
 };
 
+/** What was computed in a wider dtype, outside the tape. */
+const rounded = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : copyOf(x, dtype));
+
 /** A reduced tensor in the shape that broadcasts over what it was reduced from. */
 const unreduced = (t: Tensor, shape: readonly number[], axes: readonly number[]): Tensor =>
   t.reshape(shapeKept(shape, axes));
@@ -72,9 +76,9 @@ export const meanOp = defineOp<X, Reduce>({
   node: 'MeanBackward1',
   saves: [],
   forward: ({ x }, p) => {
-    const sum = runReduction('sum', x, p);
+    const sum = runReduction('sum', x, { ...p, dtype: widened(p.dtype) });
     const count = elementCount(p.axes.map((axis) => x.shape[axis]!));
-    return sum.div_(count);
+    return rounded(sum.div_(count), p.dtype);
   },
   backward: (grad, _, { axes }, { x }) => ({
     x: () => {
@@ -89,6 +93,7 @@ export const prodOp = defineOp<X, Reduce>({
   name: 'prod',
   node: 'ProdBackward0',
   saves: ['x'],
+  stepwise: () => true,
   forward: ({ x }, p) => runReduction('prod', x, p),
   // The product of all others, element by element: exact where elements are zero, too.
   backward: (grad, { x }, { axes }) => ({
@@ -136,6 +141,7 @@ const extremeOp = (name: 'amax' | 'amin', node: string) =>
     name,
     node,
     saves: ['x', 'out'],
+    stepwise: () => true,
     forward: ({ x }, p) => runReduction(name === 'amax' ? 'max' : 'min', x, p),
     backward: (grad, { x, out }, { axes }) => ({
       x: () => {
@@ -191,6 +197,7 @@ export const varOp = defineOp<X, Variance>({
   name: 'var',
   node: 'VarBackward0',
   saves: ['x'],
+  stepwise: () => true,
   forward: ({ x }, { axes, keepdim, correction }) => {
     const shape = shapeWithout(x.shape, axes);
     const count = elementCount(axes.map((axis) => x.shape[axis]!));
@@ -214,6 +221,7 @@ export const cumsumOp = defineOp<X, { axis: number; dtype: DType }>({
   name: 'cumsum',
   node: 'CumsumBackward0',
   saves: [],
+  stepwise: () => true,
   forward: ({ x }, { axis, dtype }) => {
     const out = allocate(x.shape, dtype, x.device);
     if (x.ndim === 0) backendOf(x.device).copy(out, x);
@@ -360,7 +368,7 @@ export const variance = (
 };
 /** Standard deviation over axes, unbiased by default. */
 export const std = (x: Tensor, axes: Axes = null, keepdim = false, options: VarOptions = {}): Tensor =>
-  variance(x, axes, keepdim, options).sqrt();
+  roundedOnce([x], (wide) => variance(wide, axes, keepdim, options).sqrt());
 
 /**
  * The p-norm over axes: (Σ |x|^p)^(1/p); Infinity and −Infinity give the largest and least magnitude, 0 counts non-zeros.
@@ -382,13 +390,18 @@ export const normOp = defineOp<X, Reduce & { readonly p: number }>({
   name: 'linalg_vector_norm',
   node: 'LinalgVectorNormBackward0',
   saves: ['x', 'out'],
-  forward: ({ x }, { p, ...reduce }) => {
-    if (x.ndim === 0) return p === 0 ? x.ne(0).to(x.dtype) : x.detach().abs();
-    if (p === 2) return runReduction('sumOfSquares', x, reduce).sqrt_();
-    if (p === 1) return runReduction('sumOfAbs', x, reduce);
-    const values = x.detach();
-    if (p === 0) return runReduction('sum', values.ne(0), reduce);
-    return runReduction('sum', values.abs().pow(p), reduce).pow_(1 / p);
+  stepwise: () => true,
+  forward: ({ x }, { p, ...wanted }) => {
+    const reduce = { ...wanted, dtype: widened(wanted.dtype) };
+    const result = (): Tensor => {
+      if (x.ndim === 0) return p === 0 ? x.ne(0).to(x.dtype) : x.detach().abs();
+      if (p === 2) return runReduction('sumOfSquares', x, reduce).sqrt_();
+      if (p === 1) return runReduction('sumOfAbs', x, reduce);
+      const values = x.detach().to(reduce.dtype);
+      if (p === 0) return runReduction('sum', values.ne(0), reduce);
+      return runReduction('sum', values.abs().pow(p), reduce).pow_(1 / p);
+    };
+    return rounded(result(), wanted.dtype);
   },
   // sign(x) · (|x| / norm)^(p − 1); the subgradient is zero at zero, where that would be 0 / 0 or infinite.
   backward: (grad, { x, out }, { p, axes }) => ({
@@ -436,13 +449,14 @@ export const cumsum = (x: Tensor, axis: number, { dtype }: ReduceOptions = {}): 
   call(cumsumOp, { x }, { axis: normalizeAxis(axis, x.ndim), dtype: sumType(x, dtype) });
 
 /** log Σ eˣ over axes, without overflow. */
-export const logsumexp = (x: Tensor, axes: Axes, keepdim = false): Tensor => {
-  const list = axesOf(axes, x.ndim);
-  const largest = amax(x.detach(), list, true);
-  const shift = largest.maskedFill(largest.abs().eq(Infinity), 0);
-  const result = sum(x.sub(shift).exp(), list, true).log().add(shift);
-  return keepdim ? result : result.reshape(shapeWithout(x.shape, list));
-};
+export const logsumexp = (x: Tensor, axes: Axes, keepdim = false): Tensor =>
+  roundedOnce([x], (wide) => {
+    const list = axesOf(axes, x.ndim);
+    const largest = amax(wide.detach(), list, true);
+    const shift = largest.maskedFill(largest.abs().eq(Infinity), 0);
+    const result = sum(wide.sub(shift).exp(), list, true).log().add(shift);
+    return keepdim ? result : result.reshape(shapeWithout(x.shape, list));
+  });
 
 /** Summed to a shape that broadcasts to this tensor's. */
 export const sumToSize = (x: Tensor, shape: readonly number[]): Tensor => {

@@ -30,6 +30,7 @@ const family = (log: boolean) => {
     name: `${name}_backward_data`,
     node: log ? 'LogSoftmaxBackwardDataBackward0' : 'SoftmaxBackwardDataBackward0',
     saves: { grad: ['out'], out: ['grad', 'out'] },
+    stepwise: () => true,
     forward: ({ grad, out }, { axis }) => {
       const result = allocateLike(grad, 'contiguous_format');
       backendOf(grad.device).softmaxGrad(result, grad, out, axis, log);

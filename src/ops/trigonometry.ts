@@ -100,6 +100,7 @@ export const tanhGradOp = defineOp<{ readonly grad: Tensor; readonly y: Tensor }
   name: 'tanh_backward',
   node: 'TanhBackwardBackward0',
   saves: { grad: ['y'], y: ['grad', 'y'] },
+  stepwise: () => true,
   forward: ({ grad, y }) => mapOperands(math.tanhGrad, [grad, y]),
   backward: (cotangent, { grad, y }) => ({
     grad: () => tanhGrad(cotangent, y),
@@ -159,6 +160,7 @@ export const atan2Op = defineOp<{ readonly y: Tensor; readonly x: Tensor }>({
   name: 'atan2',
   node: 'Atan2Backward0',
   saves: ['y', 'x'],
+  stepwise: () => true,
   forward: ({ y, x }, _, into) => mapOperands(math.atan2, [y, x], { dtype: floatResult(y, x), into }),
   backward: (grad, { y, x }) => {
     const scaled = (): Tensor => grad.div(y.square().add(x.square()));

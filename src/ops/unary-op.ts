@@ -32,6 +32,7 @@ export const unary = ({
     name,
     node,
     saves,
+    stepwise: () => true,
     forward: ({ x }, _, into) => mapOperands(expression, [x], { dtype: result(x), into }),
     backward: (grad, saved) => ({ x: () => backward(grad, saved) }),
     samples: [{ inputs: { x: { shape: [2, 3], low, high } }, params: undefined }],

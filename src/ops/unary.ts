@@ -179,6 +179,7 @@ export const sigmoidGradOp = defineOp<Slope>({
   name: 'sigmoid_backward',
   node: 'SigmoidBackwardBackward0',
   saves: { grad: ['y'], y: ['grad', 'y'] },
+  stepwise: () => true,
   forward: ({ grad, y }) => mapOperands(math.sigmoidGrad, [grad, y]),
   backward: (cotangent, { grad, y }) => ({
     grad: () => sigmoidGrad(cotangent, y),
