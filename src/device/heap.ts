@@ -8,9 +8,11 @@
  * How these were found to behave: docs/architecture.md, "Memory".
  */
 import { RuntimeError } from '../errors.ts';
+import { threads } from '../target/wasm/features.ts';
+import { ARGUMENT_BYTES, ArgumentBlock, type AddressSpace } from './address-space.ts';
 import { Allocator } from './allocator.ts';
 import { collectNow } from './reclaim.ts';
-import { checkAlive, Storage, type Slot, type SlotOwner } from './storage.ts';
+import { checkAlive, slotFor, Storage, type Slot, type SlotOwner } from './storage.ts';
 
 const PAGE = 65536;
 const MEBIBYTE = 2 ** 20;
@@ -45,7 +47,10 @@ export interface HeapOptions {
   readonly collect?: (() => void) | null;
 }
 
-export class Heap implements SlotOwner {
+export class Heap implements AddressSpace, SlotOwner {
+  readonly maxIndex = 2 ** 32 - 1;
+  /** Kernels count in signed numbers. */
+  readonly maxBytes = 2 ** 31 - PAGE;
   readonly memory: WebAssembly.Memory;
   private readonly allocator = new Allocator();
   /** The storages in the heap, weakly where their death can be seen. */
@@ -67,9 +72,12 @@ export class Heap implements SlotOwner {
   /** No collection before this many bytes have been allocated since the last: collections that find little get rarer. */
   private patience = 0;
   private allocatedSince = 0;
+  /** The arguments' block, which is never given back; made when it is first asked for. */
+  private block: ArgumentBlock | null = null;
+  private blockAddress = 0;
 
   constructor({ limit, collect = collectNow }: HeapOptions) {
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES });
+    this.memory = linearMemory();
     this.limit = limit;
     this.roof = limit;
     this.collect = collect;
@@ -81,28 +89,16 @@ export class Heap implements SlotOwner {
 
   /** @throws RuntimeError when the size is no size, or there is no room even after recycling */
   allocate(bytes: number): Storage {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) {
-      throw new RuntimeError(
-        `cannot allocate ${String(bytes)} bytes: the size must be a non-negative integer`,
-      );
-    }
-    const size = Allocator.rounded(bytes);
-    // What can never fit should not drive the others out first.
-    if (size > MAX_PAGES * PAGE - RESERVED) throw this.outOfMemory(size);
-    const slot: Slot = {
-      address: 0,
-      size,
-      outside: null,
-      disposed: false,
-      pins: 0,
-      lastUse: 0,
-      owner: this,
-      scope: null,
-    };
-    slot.address = this.place(size);
+    const slot = slotFor(bytes, this);
+    slot.address = this.place(slot.size);
     const storage = new Storage(bytes, slot);
     this.settle(storage, slot);
     return storage;
+  }
+
+  /** Whether other threads can see the memory. */
+  get shared(): boolean {
+    return !(this.memory.buffer instanceof ArrayBuffer);
   }
 
   /** The address of memory that is never given back. */
@@ -110,24 +106,48 @@ export class Heap implements SlotOwner {
     return this.place(Allocator.rounded(bytes));
   }
 
-  /** The address of a storage's bytes, which are brought into the heap if need be. Valid until the next allocation. */
-  resident(storage: Storage): number {
-    const { slot } = storage;
-    checkAlive(storage);
-    if (slot.address === 0) {
-      slot.address = this.place(slot.size);
-      new Uint8Array(this.memory.buffer, slot.address, slot.size).set(slot.outside!);
-      slot.outside = null;
-      this.reloads++;
-      this.cameBack += slot.size;
-      this.settle(storage, slot);
-    }
+  find(slot: Slot): number {
     slot.lastUse = ++this.clock;
     return slot.address;
   }
 
+  resident(storage: Storage): number {
+    const { slot } = storage;
+    checkAlive(storage);
+    if (slot.address === 0) {
+      const address = this.place(slot.size);
+      slot.owner.surrender(slot, new Uint8Array(this.memory.buffer, address, storage.byteLength));
+      slot.owner = this;
+      slot.address = address;
+      this.settle(storage, slot);
+    }
+    return this.find(slot);
+  }
+
+  surrender(slot: Slot, into: Uint8Array): void {
+    if (slot.address === 0) {
+      into.set(new Uint8Array(slot.outside!, 0, into.length));
+      slot.outside = null;
+      this.reloads++;
+      this.cameBack += slot.size;
+    } else {
+      into.set(new Uint8Array(this.memory.buffer, slot.address, into.length));
+      this.leave(slot);
+    }
+  }
+
+  argumentBlock(): ArgumentBlock {
+    const { buffer } = this.memory;
+    if (this.block?.buffer !== buffer) {
+      this.blockAddress ||= this.place(ARGUMENT_BYTES);
+      // Finding a place may have replaced the buffer.
+      this.block = new ArgumentBlock(this.memory.buffer, this.blockAddress, this.blockAddress);
+    }
+    return this.block;
+  }
+
   /** A window on a storage's bytes, valid until the next allocation. */
-  bytes(storage: Storage): Uint8Array<ArrayBuffer> {
+  bytes(storage: Storage): Uint8Array {
     // First the address: bringing the bytes in may replace the buffer.
     const address = this.resident(storage);
     return new Uint8Array(this.memory.buffer, address, storage.byteLength);
@@ -168,7 +188,7 @@ export class Heap implements SlotOwner {
   /** Books a storage whose slot has an address. */
   private settle(storage: Storage, slot: Slot): void {
     // A weak reference keeps its target to the end of the task: only where that time can be cut short is one of use.
-    slot.scope?.slots.add(slot);
+    slot.scope?.hold(slot);
     this.residents.set(slot, this.collect === null ? null : new WeakRef(storage));
     this.finalizers.register(storage, slot, slot);
     slot.lastUse = ++this.clock;
@@ -180,15 +200,17 @@ export class Heap implements SlotOwner {
   private leave(slot: Slot): void {
     if (slot.address === 0) return;
     this.allocator.free(slot.address, slot.size);
+    slot.scope?.drop(slot);
     slot.address = 0;
     this.residents.delete(slot);
-    slot.scope?.slots.delete(slot);
     this.finalizers.unregister(slot);
     this.residentBytes -= slot.size;
   }
 
   /** A free place of that size, made if need be. */
   private place(size: number): number {
+    // What can never fit should not drive the others out first.
+    if (size > MAX_PAGES * PAGE - RESERVED) throw this.outOfMemory(size);
     this.allocatedSince += size;
     let address = this.allocator.allocate(size);
     if (address >= 0) return address;
@@ -269,7 +291,9 @@ export class Heap implements SlotOwner {
       const address = moved >= target ? this.allocator.allocate(size) : -1;
       if (address >= 0) return address;
       try {
-        slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice();
+        // Not by the buffer's own `slice`, whose results Node 20 does not collect in a synchronous loop.
+        slot.outside = new Uint8Array(this.memory.buffer, slot.address, slot.size).slice().buffer;
+        slot.begin = 0;
       } catch {
         break; // There is no memory outside either.
       }
@@ -281,6 +305,19 @@ export class Heap implements SlotOwner {
     return this.allocator.allocate(size);
   }
 }
+
+/** Shared between threads where that is possible: kernels are as fast on it, and threads can join in at any time. */
+const linearMemory = (): WebAssembly.Memory => {
+  const pages = { initial: 16, maximum: MAX_PAGES };
+  if (threads()) {
+    try {
+      return new WebAssembly.Memory({ ...pages, shared: true });
+    } catch {
+      // Shared memory reserves all of its address space, which a small machine may not have.
+    }
+  }
+  return new WebAssembly.Memory(pages);
+};
 
 /** Bytes above which the heap recycles before it grows, unless MILLRACE_MEMORY_LIMIT or `setMemoryLimit` says otherwise. */
 const DEFAULT_LIMIT = 512 * MEBIBYTE;

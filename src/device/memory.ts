@@ -1,38 +1,70 @@
 /** The CPU's memory as the rest of the library uses it. */
 import { heap, type HeapStats } from './heap.ts';
+import { nativeMemory } from './native/processor.ts';
 import { noteAllocation } from './scope.ts';
-import type { Storage } from './storage.ts';
+import { checkAlive, type Storage } from './storage.ts';
+import { currentTarget } from './target.ts';
 
 export interface MemoryStats extends HeapStats {
   /** Bytes of scratch memory, which is kept for reuse; part of what is in use. */
   readonly workspaceBytes: number;
+  /**
+   * Natively: bytes of buffers that V8 has not collected yet. It does not tell whose they are, nor which are dead, so
+   * the program's own buffers are among them. They are part of `residentBytes`, and as far as anybody looked, of
+   * `peakBytes`; `storages` cannot count them.
+   */
+  readonly bufferBytes: number;
+  /** Natively: bytes that were given back and are kept for reuse. Not part of `bufferBytes`. */
+  readonly keptBytes: number;
 }
 
 /** Uninitialised memory, given back at the end of the scope in which it was allocated, if there is one. */
 export const allocate = (bytes: number): Storage => {
-  const storage = heap.allocate(bytes);
+  const storage = allocateUnscoped(bytes);
   noteAllocation(storage);
   return storage;
 };
 
+/** Uninitialised memory that outlives the scope in which it is allocated. */
+export const allocateUnscoped = (bytes: number): Storage => currentTarget().memory.allocate(bytes);
+
+/** Where a storage's bytes are for JavaScript, valid until memory is next allocated or used. */
+export const placeOf = (storage: Storage): { buffer: ArrayBuffer; begin: number } => {
+  checkAlive(storage);
+  const { outside, begin } = storage.slot;
+  if (outside !== null) return { buffer: outside, begin };
+  const address = heap.resident(storage);
+  return { buffer: heap.memory.buffer, begin: address };
+};
+
 /** A window on a storage's bytes, valid until memory is next allocated or used. */
-export const bytesOf = (storage: Storage): Uint8Array<ArrayBuffer> => heap.bytes(storage);
+export const bytesOf = (storage: Storage): Uint8Array<ArrayBuffer> => {
+  const { buffer, begin } = placeOf(storage);
+  return new Uint8Array(buffer, begin, storage.byteLength);
+};
 
 /** What memory is in use. */
 export const memoryStats = (): MemoryStats => {
   let workspaceBytes = 0;
   for (const { byteLength } of workspaces.values()) workspaceBytes += byteLength;
-  return { ...heap.stats(), workspaceBytes };
+  const stats = heap.stats();
+  const keptBytes = nativeMemory()?.keptBytes ?? 0;
+  const bufferBytes = nativeMemory() === null ? 0 : process.memoryUsage().arrayBuffers - keptBytes;
+  const residentBytes = stats.residentBytes + bufferBytes;
+  peakBytes = Math.max(peakBytes, stats.peakBytes, residentBytes);
+  return { ...stats, residentBytes, peakBytes, workspaceBytes, bufferBytes, keptBytes };
 };
+let peakBytes = 0;
 
 /** Starts the measurement of `peakBytes` anew. */
 export const resetPeakMemoryStats = (): void => {
   heap.resetPeak();
+  peakBytes = 0;
 };
 
 /**
- * Sets how many bytes the heap may reach before it recycles instead of growing. What is in use may still exceed it.
- * Default 512 MiB, or MILLRACE_MEMORY_LIMIT.
+ * Sets how many bytes WebAssembly's heap may reach before it recycles instead of growing. What is in use may still exceed
+ * it. Natively V8 decides, as for all buffers. Default 512 MiB, or MILLRACE_MEMORY_LIMIT.
  */
 export const setMemoryLimit = (bytes: number): void => {
   heap.setLimit(bytes);
@@ -48,7 +80,7 @@ export const workspace = (name: string, bytes: number): Storage => {
   if (kept !== undefined && kept.byteLength >= bytes) return kept;
   workspaces.delete(name);
   kept?.dispose();
-  const fresh = heap.allocate(bytes);
+  const fresh = allocateUnscoped(bytes);
   workspaces.set(name, fresh);
   return fresh;
 };

@@ -7,6 +7,9 @@ import type { Slot, SlotScope, Storage } from './storage.ts';
 
 let innermost: Scope | null = null;
 
+/** A scope keeps so many bytes outside the heap from the collector, in order to give them back for reuse. */
+const HELD_BYTES = 128 * 2 ** 20;
+
 /**
  *     using scope = new Scope();
  *     …                          // storages made here are given back at the end of the block
@@ -14,7 +17,12 @@ let innermost: Scope | null = null;
  */
 export class Scope implements Disposable, SlotScope {
   private readonly outer = innermost;
+  /**
+   * Those in the heap, and as many of native ones as it may hold. All others learn from `ended` that they were given
+   * back: they hold their bytes, so who holds the slot would keep them from being collected.
+   */
   readonly slots = new Set<Slot>();
+  private outsideBytes = 0;
   ended = false;
 
   constructor() {
@@ -25,16 +33,28 @@ export class Scope implements Disposable, SlotScope {
   /** Notes a storage as made here. */
   add({ slot }: Storage): void {
     slot.scope = this;
-    if (slot.address !== 0) this.slots.add(slot);
+    this.hold(slot);
   }
 
   /** Lets a storage live on: it passes to the scope around this one, if there is one. */
   keep(storage: Storage): void {
     const { slot } = storage;
     if (slot.scope !== this) return;
-    this.slots.delete(slot);
+    this.drop(slot);
     slot.scope = null;
     this.outer?.add(storage);
+  }
+
+  hold(slot: Slot): void {
+    if (slot.address === 0) {
+      if (slot.native === 0 || this.outsideBytes + slot.size > HELD_BYTES) return;
+      this.outsideBytes += slot.size;
+    }
+    this.slots.add(slot);
+  }
+
+  drop(slot: Slot): void {
+    if (this.slots.delete(slot) && slot.address === 0) this.outsideBytes -= slot.size;
   }
 
   [Symbol.dispose](): void {

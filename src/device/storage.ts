@@ -1,41 +1,67 @@
 /** A tensor's memory, as its owner holds it. */
 import { RuntimeError } from '../errors.ts';
+import { Allocator } from './allocator.ts';
 
 /**
- * Where a storage's bytes are. The heap knows slots, never storages: so a storage that nobody holds can be collected,
- * and with it, when they were moved out of the heap, its bytes.
+ * Where a storage's bytes are: in linear memory, or outside of it in a buffer that V8 collects. Owners know slots, never
+ * storages: so a storage that nobody holds can be collected, and with it, when they are outside, its bytes.
  */
 export interface Slot {
-  /** Zero when the bytes are not in the heap. */
+  /** Where they are in linear memory; zero when they are outside. */
   address: number;
-  /** Bytes taken in the heap. */
+  /** Where they are in the memory of the process, if native code may use them there; zero if not. */
+  native: number;
+  /** Bytes taken: whole lines. */
   readonly size: number;
-  /** The bytes, while they are outside the heap. */
-  outside: Uint8Array | null;
+  /** The buffer that holds the bytes while they are outside, and where in it they begin. */
+  outside: ArrayBuffer | null;
+  begin: number;
   disposed: boolean;
   /** While positive the bytes must stay where they are. */
   pins: number;
   /** Grows with every use; the least is evicted first. */
   lastUse: number;
-  readonly owner: SlotOwner;
+  /** Whoever had the bytes last. */
+  owner: SlotOwner;
   /** At whose end it is given back. */
   scope: SlotScope | null;
 }
 
-/** What takes slots back. */
+/** Who has slots' bytes. */
 export interface SlotOwner {
+  /** The slot is given back: its bytes are free. */
   release(slot: Slot): void;
+  /** Copies the bytes out, and has nothing to do with the slot any more. */
+  surrender(slot: Slot, into: Uint8Array): void;
 }
 
 /** What gives slots back together. */
 export interface SlotScope {
-  /**
-   * Those in the heap. One that was moved out is not among them: it holds its bytes, so who holds the slot would keep
-   * them from being collected. It learns from `ended` that it was given back.
-   */
-  readonly slots: Set<Slot>;
+  /** A slot's bytes have a new place. */
+  hold(slot: Slot): void;
+  /** They are about to leave it. */
+  drop(slot: Slot): void;
   readonly ended: boolean;
 }
+
+/** A slot whose bytes have no place yet. @throws RuntimeError when the size is no size */
+export const slotFor = (bytes: number, owner: SlotOwner): Slot => {
+  if (!Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new RuntimeError(`cannot allocate ${String(bytes)} bytes: the size must be a non-negative integer`);
+  }
+  return {
+    address: 0,
+    native: 0,
+    size: Allocator.rounded(bytes),
+    outside: null,
+    begin: 0,
+    disposed: false,
+    pins: 0,
+    lastUse: 0,
+    owner,
+    scope: null,
+  };
+};
 
 /** A block of memory on a device. Its bytes are not initialised. */
 export class Storage {

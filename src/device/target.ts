@@ -3,19 +3,35 @@ import { ValueError } from '../errors.ts';
 import { compileInterpreted } from '../lang/interpret.ts';
 import type { Kernel } from '../lang/ir.ts';
 import { describeMachine, type Machine } from '../lang/types.ts';
-import { compileWasm, wasmMachine } from '../target/wasm/compile.ts';
+import { linkWasm, wasmBytes, wasmMachine } from '../target/wasm/compile.ts';
 import { relaxedSimd } from '../target/wasm/features.ts';
 import { print } from '../target/wasm/print.ts';
 import { selectWasm } from '../target/wasm/select.ts';
+import type { AddressSpace } from './address-space.ts';
 import { heap } from './heap.ts';
+import type { Pool } from './threads/pool.ts';
+import { WasmPool } from './threads/wasm-pool.ts';
 
 /** A kernel as machine code, or as good as: the address of its argument block, and its range. */
-export type CompiledKernel = (args: number, begin: number, end: number) => void;
+export interface CompiledKernel {
+  (args: number, begin: number, end: number): void;
+  /**
+   * Natively, where its code is: `void kernel(uint64_t args, uint64_t begin, uint64_t end)` by the convention of the
+   * system. Any thread of the process may call it there; it lives as long as the process.
+   */
+  readonly address?: number;
+}
 
 export interface Target {
   readonly name: TargetName;
   readonly machine: Machine;
+  /** Where its kernels find their operands. */
+  readonly memory: AddressSpace;
+  /** What has been compiled for it, by the kernels' names. */
+  readonly kernels: Map<string, CompiledKernel>;
   compile(kernel: Kernel): CompiledKernel;
+  /** Threads for what `compile` made; null where kernels run in one. */
+  readonly pool: Pool | null;
   /** What the target makes of a kernel, as text. */
   print(kernel: Kernel): string;
 }
@@ -33,6 +49,8 @@ export const interpreter = (vectorBytes = 16): Target => {
   return {
     name: 'interpret',
     machine,
+    memory: heap,
+    kernels: new Map(),
     compile(kernel) {
       const run = compileInterpreted(kernel, { fused: machine.fma });
       let view = new DataView(heap.memory.buffer);
@@ -41,6 +59,7 @@ export const interpreter = (vectorBytes = 16): Target => {
         run({ view }, args, begin, end);
       };
     },
+    pool: null,
     print: () => '; interpreted as it stands',
   };
 };
@@ -49,11 +68,21 @@ const targets = {
   interpret: interpreter,
   wasm: (): Target => {
     const relaxed = relaxedSimd();
+    const options = { relaxed, sharedMemory: heap.shared };
+    const modules = new WeakMap<CompiledKernel, Uint8Array>();
     return {
       name: 'wasm',
       machine: wasmMachine(relaxed),
-      compile: (kernel) => compileWasm(kernel, heap.memory, { relaxed }),
-      print: (kernel) => print(selectWasm(kernel, { relaxed, sharedMemory: false })),
+      memory: heap,
+      kernels: new Map(),
+      compile(kernel) {
+        const bytes = wasmBytes(kernel, options);
+        const run = linkWasm(new WebAssembly.Module(bytes), heap.memory);
+        modules.set(run, bytes);
+        return run;
+      },
+      pool: new WasmPool(heap, (run) => modules.get(run)!),
+      print: (kernel) => print(selectWasm(kernel, options)),
     };
   },
 } as const satisfies Record<string, () => Target>;
@@ -84,8 +113,8 @@ const fromEnvironment = (): string => {
 };
 
 /**
- * Chooses the target from now on: one of the known by its name, or one made with `interpreter`. Tensors stay valid: all
- * targets share one memory.
+ * Chooses the target from now on: one of the known by its name, or one made with `interpreter`. Tensors stay valid: a
+ * target moves them to where its kernels can use them.
  *
  * @throws ValueError for an unknown name
  */

@@ -8,7 +8,7 @@
  * @see Matthews 2018, "High-Performance Tensor Contraction without Transposition", arXiv:1607.00291: the
  *      block-scatter matrix
  */
-import { heap } from '../device/heap.ts';
+import { allocateUnscoped, bytesOf } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Pointer, Value } from '../lang/index.ts';
@@ -82,8 +82,8 @@ export const offsetTable = (axis: Axis, multiple = 1): Storage => {
     return table;
   }
   const offsets = offsetsOf(axis, multiple);
-  table = heap.allocate(offsets.byteLength);
-  heap.bytes(table).set(new Uint8Array(offsets.buffer));
+  table = allocateUnscoped(offsets.byteLength);
+  bytesOf(table).set(new Uint8Array(offsets.buffer));
   keptBytes += offsets.byteLength;
   for (const [oldKey, old] of kept) {
     if (keptBytes <= KEPT_BYTES) break;

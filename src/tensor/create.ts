@@ -1,4 +1,5 @@
 /** How tensors come into being. */
+import { currentTarget } from '../device/target.ts';
 import { contiguousStrides, elementCount } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
@@ -73,15 +74,13 @@ export const checkSize = (shape: readonly number[], dtype: DType): void => {
     }
   }
   const bytes = elementCount(shape) * dtypes[dtype].bytes;
-  if (bytes > MAX_BYTES) {
+  const { maxBytes } = currentTarget().memory;
+  if (bytes > maxBytes) {
     throw new RuntimeError(
-      `a ${dtype} tensor of shape [${shape.join(', ')}] would take ${String(bytes)} bytes; the largest possible takes ${String(MAX_BYTES)}`,
+      `a ${dtype} tensor of shape [${shape.join(', ')}] would take ${String(bytes)} bytes; the largest possible takes ${String(maxBytes)}`,
     );
   }
 };
-
-/** Addresses are 32 bits wide, and kernels count in signed numbers. */
-const MAX_BYTES = 2 ** 31 - 2 ** 16;
 
 const finish = (tensor: Tensor, requiresGrad = false): Tensor => {
   if (requiresGrad) {

@@ -1,5 +1,5 @@
 /** Between tensors and JavaScript's own arrays. */
-import { bytesOf } from '../device/memory.ts';
+import { placeOf } from '../device/memory.ts';
 import { byteOffset, contiguousStrides, elementCount, isContiguous, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
@@ -50,8 +50,8 @@ const rawArrays: Readonly<
  * until memory is next allocated.
  */
 export const rawWindow = (view: View): RawArray => {
-  const bytes = bytesOf(view.storage);
-  return rawArrays[view.dtype](bytes.buffer, bytes.byteOffset + byteOffset(view), elementCount(view.shape));
+  const { buffer, begin } = placeOf(view.storage);
+  return rawArrays[view.dtype](buffer, begin + byteOffset(view), elementCount(view.shape));
 };
 
 /** Puts values into a contiguous tensor in order, converted to its dtype. */

@@ -1,0 +1,128 @@
+/** The system's functions that native code needs. The only file that knows koffi. */
+import type * as Koffi from 'koffi';
+import { RuntimeError } from '../../errors.ts';
+
+/** What pages allow. Never is anything both written and executed. */
+export type Access = 'none' | 'write' | 'execute';
+
+export interface System {
+  /** By which convention functions are called. */
+  readonly abi: 'sysv' | 'windows';
+  /** New pages, cleared, which may be read and written; 0 when the system refuses. They are never given back. */
+  map(bytes: number): number;
+  /** Whether the system lets pages be used so from now on. */
+  protect(address: number, bytes: number, access: Access): boolean;
+  /** Copies bytes to an address. */
+  copy(address: number, bytes: Uint8Array): void;
+  /** Where a buffer's first byte is. It stays there while the buffer lives. */
+  addressOf(buffer: ArrayBuffer): number;
+  /** The machine code at an address, which takes no arguments and returns nothing. About 10 ns per call. */
+  callable(address: number): () => void;
+}
+
+/** @throws RuntimeError that says why, where there is no way to the system's functions */
+export const connectSystem = (): System => {
+  const { process }: { process?: Partial<NodeJS.Process> | undefined } = globalThis;
+  const koffi = loadKoffi(process);
+  const build = process?.platform === 'win32' ? windows : posix;
+  try {
+    return { ...build(koffi), ...common(koffi) };
+  } catch (error) {
+    throw new RuntimeError(`the system lacks a function: ${String(error)}`);
+  }
+};
+
+/** Not by an import, at which bundlers for pages would stop: it is an optional dependency with a binary part. */
+const loadKoffi = (process: Partial<NodeJS.Process> | undefined): typeof Koffi => {
+  const createRequire = process?.getBuiltinModule?.('node:module').createRequire;
+  if (createRequire === undefined) throw new RuntimeError('there is no Node here');
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof Koffi;
+  } catch (error) {
+    const [firstLine] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new RuntimeError(`koffi cannot be loaded: ${firstLine ?? ''}`);
+  }
+};
+
+const common = (koffi: typeof Koffi): Pick<System, 'addressOf' | 'callable'> => {
+  const procedure = koffi.proto('void', []);
+  return {
+    addressOf: (buffer) => Number(koffi.address(buffer)),
+    callable: (address) => koffi.decode(BigInt(address), procedure) as () => void,
+  };
+};
+
+type Rest = Omit<System, 'addressOf' | 'callable'>;
+
+/** Linux, whichever C library, and macOS: the library that Node itself runs on. */
+const posix = (koffi: typeof Koffi): Rest => {
+  const library = koffi.load(null);
+  const mmap = library.func('mmap', 'int64_t', ['uint64_t', 'size_t', 'int', 'int', 'int', 'int64_t']) as (
+    ...args: number[]
+  ) => number;
+  const mprotect = library.func('mprotect', 'int', ['uint64_t', 'size_t', 'int']) as (
+    ...args: number[]
+  ) => number;
+  const memcpy = library.func('memcpy', 'void', ['uint64_t', 'const void *', 'size_t']) as (
+    to: number,
+    from: Uint8Array,
+    bytes: number,
+  ) => void;
+  const READ = 1;
+  const WRITE = 2;
+  const EXECUTE = 4;
+  const PRIVATE = 2;
+  const ANONYMOUS = globalThis.process.platform === 'darwin' ? 0x1000 : 0x20;
+  const allowed: Readonly<Record<Access, number>> = {
+    none: 0,
+    write: READ | WRITE,
+    execute: READ | EXECUTE,
+  };
+  return {
+    abi: 'sysv',
+    map: (bytes) => Math.max(mmap(0, bytes, READ | WRITE, PRIVATE | ANONYMOUS, -1, 0), 0),
+    protect: (address, bytes, access) => mprotect(address, bytes, allowed[access]) === 0,
+    copy: (address, bytes) => memcpy(address, bytes, bytes.length),
+  };
+};
+
+const windows = (koffi: typeof Koffi): Rest => {
+  const library = koffi.load('kernel32.dll');
+  const VirtualAlloc = library.func('VirtualAlloc', 'uint64_t', [
+    'uint64_t',
+    'size_t',
+    'uint32_t',
+    'uint32_t',
+  ]) as (...args: number[]) => number;
+  const VirtualProtect = library.func('VirtualProtect', 'int', [
+    'uint64_t',
+    'size_t',
+    'uint32_t',
+    'void *',
+  ]) as (address: number, bytes: number, protection: number, old: Uint32Array) => number;
+  const RtlMoveMemory = library.func('RtlMoveMemory', 'void', ['uint64_t', 'const void *', 'size_t']) as (
+    to: number,
+    from: Uint8Array,
+    bytes: number,
+  ) => void;
+  const FlushInstructionCache = library.func('FlushInstructionCache', 'int', [
+    'intptr_t',
+    'uint64_t',
+    'size_t',
+  ]) as (...args: number[]) => number;
+  const RESERVE_AND_COMMIT = 0x3000;
+  const THIS_PROCESS = -1;
+  const allowed: Readonly<Record<Access, number>> = {
+    none: 0x01, // PAGE_NOACCESS
+    write: 0x04, // PAGE_READWRITE
+    execute: 0x20, // PAGE_EXECUTE_READ
+  };
+  return {
+    abi: 'windows',
+    map: (bytes) => VirtualAlloc(0, bytes, RESERVE_AND_COMMIT, allowed.write),
+    protect: (address, bytes, access) =>
+      VirtualProtect(address, bytes, allowed[access], new Uint32Array(1)) !== 0 &&
+      (access !== 'execute' || FlushInstructionCache(THIS_PROCESS, address, bytes) !== 0),
+    copy: (address, bytes) => RtlMoveMemory(address, bytes, bytes.length),
+  };
+};
