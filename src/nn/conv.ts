@@ -145,15 +145,12 @@ export class Conv2d extends Module {
     return conv2d(pad(input, this.sides(), paddingMode), weight, bias, { stride, dilation, groups });
   }
 
-  /** [left, right, top, bottom]; `'same'` puts the odd one out at the right and bottom. */
+  /** [left, right, top, bottom], or as many as the padding has; `'same'` puts the odd one out at the right and bottom. */
   private sides(): number[] {
     const { padding, kernelSize, dilation } = this;
     if (padding === 'valid') return [0, 0, 0, 0];
+    if (padding !== 'same') return padding.toReversed().flatMap((size) => [size, size]);
     return [1, 0].flatMap((axis) => {
-      if (padding !== 'same') {
-        const size = padding[axis] ?? padding[0]!;
-        return [size, size];
-      }
       const total = (dilation[axis] ?? dilation[0]!) * (kernelSize[axis]! - 1);
       const before = Math.floor(total / 2);
       return [before, total - before];

@@ -342,7 +342,7 @@ const checkPositive = (input: Tensor, weight: Tensor): void => {
   }
   if (weight.shape.slice(2).includes(0)) {
     throw new RuntimeError(
-      `conv2d: weight has shape [${weight.shape.join(', ')}], expected a kernel of at least 1 x 1`,
+      `kernel size should be greater than zero, but got kernel_height: ${String(weight.shape[2])} kernel_width: ${String(weight.shape[3])}`,
     );
   }
 };

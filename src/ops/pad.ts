@@ -1,6 +1,7 @@
 /** Padding: constants around (negative sizes crop), or the input's own elements mirrored, repeated, wrapped. */
 import { call, defineOp } from '../autograd/op.ts';
 import { elementCount } from '../device/view.ts';
+import { dtypes } from '../dtype.ts';
 import { NotImplementedError, RuntimeError } from '../errors.ts';
 import { allocate, tensor } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
@@ -100,7 +101,8 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
   if (rule === undefined) throw new NotImplementedError(`Unrecognised padding mode ${mode as string}`);
   // The last axis is checked and padded first, as in PyTorch.
   const padded = Array.from({ length: axes }, (_, k) => x.ndim - 1 - k);
-  for (const axis of padded) rule.check(x, axis, sides(sizes, x.ndim, axis));
+  rule.checkSize?.(x, axes);
+  for (const axis of padded) rule.check?.(x, axis, sides(sizes, x.ndim, axis));
   return padded.reduce((result, axis) => {
     const [before, after] = sides(sizes, x.ndim, axis);
     if (before === 0 && after === 0) return result;
@@ -119,12 +121,22 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
 interface Rule {
   /** Which element stands at position t of an axis of size n, t possibly outside 0 … n − 1. */
   source(t: number, n: number): number;
-  check(x: Tensor, axis: number, around: readonly [number, number]): void;
+  /** Refuses tensors without elements to take; `axes` are padded. */
+  checkSize?(x: Tensor, axes: number): void;
+  check?(x: Tensor, axis: number, around: readonly [number, number]): void;
 }
+
+const ranks = (axes: number): string => `${String(axes + 1)}D or ${String(axes + 2)}D (batch mode)`;
 
 const rules: Readonly<Record<Exclude<PadMode, 'constant'>, Rule>> = {
   reflect: {
     source: (t, n) => (t < 0 ? -t : t >= n ? 2 * (n - 1) - t : t),
+    checkSize(x, axes) {
+      if (!x.shape.slice(1).includes(0)) return;
+      throw new RuntimeError(
+        `${ranks(axes)} tensor expected for input, but got: [ torch.${dtypes[x.dtype].scalarType}Tensor{${x.shape.join(',')}} ]`,
+      );
+    },
     check(x, axis, around) {
       const n = x.shape[axis]!;
       if (around[0] < n && around[1] < n) return;
@@ -136,11 +148,12 @@ const rules: Readonly<Record<Exclude<PadMode, 'constant'>, Rule>> = {
   },
   replicate: {
     source: (t, n) => Math.min(Math.max(t, 0), n - 1),
-    check(x, axis) {
-      if (x.shape[axis] === 0)
-        throw new RuntimeError(
-          `pad: axis ${String(axis)} of shape [${x.shape.join(', ')}] has no edge to repeat`,
-        );
+    checkSize(x, axes) {
+      const batched = x.ndim === axes + 2;
+      if (!x.shape.slice(batched ? 1 : 0).includes(0)) return;
+      throw new RuntimeError(
+        `Expected ${ranks(axes)} tensor with possibly 0 batch size and other non-zero dimensions for input, but got: [${x.shape.join(', ')}]`,
+      );
     },
   },
   circular: {

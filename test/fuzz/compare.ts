@@ -1,0 +1,80 @@
+/** What differs between two transcripts of one program. */
+import type { Bound, Program, Shown, ShownError, ShownTensor, Transcript } from './program.ts';
+
+/** The first difference as text, or null. `ours` and `theirs` are shown beside each other. */
+export const difference = (program: Program, ours: Transcript, theirs: Transcript): string | null => {
+  for (let k = 0; k < Math.max(ours.length, theirs.length); k++) {
+    const [ourLabel, our] = ours[k] ?? ['nothing', { value: null }];
+    const [theirLabel, their] = theirs[k] ?? ['nothing', { value: null }];
+    const differs =
+      ourLabel === theirLabel
+        ? shownDifference(our, their, program.bound(ourLabel))
+        : 'one went on, the other did not';
+    if (differs !== null) {
+      return `${ourLabel}: ${differs}\n  ours:    ${ourLabel} ${text(our)}\n  PyTorch: ${theirLabel} ${text(their)}`;
+    }
+  }
+  return null;
+};
+
+const text = (shown: Shown): string => {
+  if ('error' in shown) return `${shown.error}: ${shown.text}`;
+  if ('value' in shown) return JSON.stringify(shown.value);
+  const head = Array.from({ length: Math.min(8, shown.data.length) }, (_, k) => shown.data[k]!);
+  return `${shown.dtype}[${shown.shape.join(', ')}] ${head.join(', ')}${shown.data.length > 8 ? ', …' : ''}`;
+};
+
+const shownDifference = (our: Shown, their: Shown, bound: Bound): string | null => {
+  if ('error' in our || 'error' in their) {
+    if (!('error' in our)) return 'PyTorch refuses';
+    if (!('error' in their)) return 'only we refuse';
+    return errorDifference(our, their);
+  }
+  if ('value' in our || 'value' in their) {
+    return JSON.stringify(our) === JSON.stringify(their) ? null : 'values differ';
+  }
+  return tensorDifference(our, their, bound);
+};
+
+/** Where a text names a Python type, ours names JavaScript's. */
+const javascriptNames: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:int|float)\b(?=' (?:as|object)| is not a|'>)/g, 'number'],
+];
+
+/**
+ * Where builds of PyTorch differ among themselves, and ours agrees with another: [ours, theirs]. Dilations and groups
+ * are checked earlier or later; some convolutions go through a library that compares types itself; Python's sets have
+ * no order.
+ */
+const otherBuilds: readonly (readonly [ours: RegExp, theirs: RegExp])[] = [
+  [/^non-positive dilation is not supported$/, /./],
+  [/^expected (?:stride|padding|dilation) to be a single integer/, /^non-positive groups is not supported$/],
+  [/^expected scalar type/, /^Input type \(.*\) and weight type \(.*\) should be the same/],
+  [/^Invalid padding string '.*', should/, /^Invalid padding string '.*', should/],
+  [/^padding_mode must be one of/, /^padding_mode must be one of/],
+];
+
+const errorDifference = (our: ShownError, their: ShownError): string | null => {
+  const expected = javascriptNames.reduce((said, [python, ours]) => said.replace(python, ours), their.text);
+  if (our.error !== their.error) return 'the errors are of different classes';
+  if (our.text === expected) return null;
+  const known = otherBuilds.some(([ours, theirs]) => ours.test(our.text) && theirs.test(their.text));
+  return known ? null : 'the texts differ';
+};
+
+export const tensorDifference = (our: ShownTensor, their: ShownTensor, bound: Bound): string | null => {
+  if (our.dtype !== their.dtype) return `dtypes ${our.dtype} and ${their.dtype}`;
+  if (our.shape.join() !== their.shape.join())
+    return `shapes [${our.shape.join(', ')}] and [${their.shape.join(', ')}]`;
+  let largest = 0;
+  for (let k = 0; k < their.data.length; k++) {
+    if (Number.isFinite(their.data[k])) largest = Math.max(largest, Math.abs(their.data[k]!));
+  }
+  const allowed = bound.relative * largest + bound.absolute;
+  for (let k = 0; k < their.data.length; k++) {
+    const [a, b] = [our.data[k]!, their.data[k]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= allowed) continue;
+    return `element ${String(k)} is ${String(a)}, in PyTorch ${String(b)}: apart ${String(Math.abs(a - b))}, allowed ${String(allowed)}`;
+  }
+  return null;
+};

@@ -1,0 +1,358 @@
+/** Random convolutions: every option of Conv2d, layouts, dtypes, and what must be refused. */
+import fc from 'fast-check';
+import type { DType } from '../../src/index.ts';
+import type { PaddingMode } from '../../src/nn/conv.ts';
+import { laidOut, layouts, type Layout } from './layout.ts';
+import { exact, py, pyDtype, ts, type Bound, type Program, type Step } from './program.ts';
+
+export type FloatType = 'float32' | 'float64' | 'float16' | 'bfloat16';
+type Size = number | readonly number[];
+
+export interface ConvCase {
+  readonly seed: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: Size;
+  readonly stride: Size;
+  readonly padding: Size | string;
+  readonly dilation: Size;
+  readonly groups: number;
+  readonly bias: boolean;
+  readonly paddingMode: PaddingMode | (string & {});
+  readonly dtype: FloatType;
+  /** Small integers, whose sums are exact in any order, or uniform in [−1, 1). */
+  readonly values: 'integers' | 'uniform';
+  /** [N, C, H, W] or [C, H, W]. */
+  readonly input: readonly number[];
+  readonly inputType: DType;
+  /** `conv2d` of a weight of its own instead of a module's. */
+  readonly functional: boolean;
+  /** How many elements more than outChannels the bias of a functional call has. */
+  readonly biasExtra: number;
+  readonly inputLayout: Layout;
+  readonly weightLayout: Layout;
+  readonly cotangentLayout: Layout;
+  readonly frozen: readonly Operand[];
+}
+export type Operand = 'input' | 'weight' | 'bias';
+
+const both = (size: Size, axis: 0 | 1): number =>
+  typeof size === 'number' ? size : (size[axis] ?? size[0] ?? 0);
+
+/** [before, after] along an axis. */
+export const paddingOf = (c: ConvCase, axis: 0 | 1): readonly [number, number] => {
+  if (c.padding === 'same') {
+    const total = both(c.dilation, axis) * (both(c.kernelSize, axis) - 1);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  }
+  const size = typeof c.padding === 'string' ? 0 : both(c.padding, axis);
+  return [size, size];
+};
+
+/** The output's shape, with the batch if the input has one. */
+export const outputOf = (c: ConvCase): readonly number[] => {
+  const rank = c.input.length;
+  const size = (axis: 0 | 1): number => {
+    const [before, after] = paddingOf(c, axis);
+    const extent = both(c.dilation, axis) * (both(c.kernelSize, axis) - 1) + 1;
+    return Math.floor((c.input[rank - 2 + axis]! + before + after - extent) / both(c.stride, axis)) + 1;
+  };
+  return [...c.input.slice(0, -3), c.outChannels, size(0), size(1)];
+};
+
+export const weightOf = (c: ConvCase): readonly number[] => [
+  c.outChannels,
+  Math.floor(c.inChannels / Math.max(1, c.groups)),
+  both(c.kernelSize, 0),
+  both(c.kernelSize, 1),
+];
+
+const small = (max: number, min = 1): fc.Arbitrary<number> => fc.integer({ min, max });
+const size = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<Size> =>
+  fc.oneof(arbitrary, fc.tuple(arbitrary, arbitrary));
+/** Mostly few; sometimes around the widths of vectors. */
+const channels = fc.oneof({ weight: 5, arbitrary: small(5) }, { weight: 1, arbitrary: small(18) });
+
+/** What is drawn, each by itself, so that each can shrink by itself. */
+const ingredients = fc.record({
+  seed: fc.nat(999),
+  groups: fc.oneof({ weight: 2, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: small(5) }),
+  perGroup: channels,
+  outPerGroup: channels,
+  kernelSize: size(small(5)),
+  stride: size(fc.oneof({ weight: 2, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: small(3) })),
+  padding: fc.oneof<fc.Arbitrary<Size | string>[]>(size(small(3, 0)), fc.constantFrom('same', 'valid')),
+  dilation: size(fc.oneof({ weight: 2, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: small(3) })),
+  bias: fc.boolean(),
+  paddingMode: fc.oneof(
+    { weight: 2, arbitrary: fc.constant('zeros') },
+    { weight: 1, arbitrary: fc.constantFrom('reflect', 'replicate', 'circular') },
+  ),
+  dtype: fc.constantFrom<FloatType[]>('float32', 'float32', 'float64', 'float16', 'bfloat16'),
+  values: fc.constantFrom('integers' as const, 'uniform' as const),
+  batch: fc.oneof(fc.constant(null), small(3, 0)),
+  /** How much larger than the kernel the padded input is. */
+  room: fc.tuple(
+    fc.oneof(small(9, 0), small(40, 0)),
+    fc.oneof({ weight: 3, arbitrary: small(12, 0) }, { weight: 1, arbitrary: small(70, 0) }),
+  ),
+  functional: fc.boolean(),
+  inputLayout: layouts,
+  weightLayout: layouts,
+  cotangentLayout: layouts,
+  frozen: fc.subarray<Operand>(['input', 'weight', 'bias']),
+});
+type Ingredients = typeof ingredients extends fc.Arbitrary<infer T> ? T : never;
+
+const valid = (i: Ingredients): ConvCase => {
+  const { perGroup, outPerGroup, batch, room, dtype, frozen, ...rest } = i;
+  const strided = both(i.stride, 0) !== 1 || both(i.stride, 1) !== 1;
+  const shaped: ConvCase = {
+    ...rest,
+    padding: i.padding === 'same' && strided ? 'valid' : i.padding,
+    inChannels: i.groups * perGroup,
+    outChannels: i.groups * outPerGroup,
+    dtype,
+    inputType: dtype,
+    input: [],
+    biasExtra: 0,
+    // With nothing to learn there is no backward pass to compare: rare by itself, and enough.
+    frozen: frozen.filter((operand) => operand !== 'bias' || i.bias),
+  };
+  const spatial = ([0, 1] as const).map((axis) => {
+    const [before, after] = paddingOf(shaped, axis);
+    const least = i.paddingMode === 'reflect' ? after + 1 : i.paddingMode === 'circular' ? after : 1;
+    const extent = both(i.dilation, axis) * (both(i.kernelSize, axis) - 1) + 1;
+    return Math.max(least, 1, extent - before - after + room[axis]);
+  });
+  const image = [shaped.inChannels, ...spatial];
+  if (batch === null) return { ...shaped, input: image };
+  // Of an empty batch PyTorch asks that the weight be contiguous, and we do not.
+  return { ...shaped, input: [batch, ...image], weightLayout: batch === 0 ? [] : i.weightLayout };
+};
+
+/**
+ * Ways to spoil a case. PyTorch mostly refuses; where it does not, neither must we. Left out are those in which it
+ * does more or less than it says: it pads no integers by their edges, and takes empty batches as they come.
+ */
+const faults: Readonly<Record<string, (c: ConvCase) => Partial<ConvCase>>> = {
+  'one channel more': (c) => ({ input: c.input.with(-3, c.input.at(-3)! + 1) }),
+  'rank 2': (c) => ({ input: c.input.slice(-2) }),
+  'rank 5': (c) => ({
+    input: [1, ...(c.input.length === 3 ? [1] : []), ...c.input],
+    paddingMode: 'zeros',
+  }),
+  'float64 input': () => ({ inputType: 'float64' }),
+  'float32 input': () => ({ inputType: 'float32' }),
+  'int64 input': () => ({ inputType: 'int64', paddingMode: 'zeros' }),
+  'negative padding': () => ({ padding: [1, -1] }),
+  'padding of one': () => ({ padding: [1] }),
+  'padding of three': () => ({ padding: [1, 1, 1] }),
+  'padding foo': () => ({ padding: 'foo' }),
+  'padding same': () => ({ padding: 'same' }),
+  'mode foo': () => ({ paddingMode: 'foo' }),
+  'stride 0': () => ({ stride: [1, 0] }),
+  'stride of one': () => ({ stride: [2] }),
+  'stride of three': () => ({ stride: [2, 1, 1] }),
+  'negative stride': () => ({ stride: -1 }),
+  'dilation 0': () => ({ dilation: 0 }),
+  'dilation of three': () => ({ dilation: [2, 1, 1] }),
+  'no groups': () => ({ groups: 0 }),
+  'groups that do not divide': (c) => ({ groups: c.groups + 1 }),
+  'kernel too large': (c) => ({ kernelSize: Math.max(...c.input.slice(-2)) + 7 }),
+  'negative kernel': () => ({ kernelSize: [2, -1] }),
+  'no output channels': () => ({ outChannels: 0 }),
+  'no height': (c) => ({ input: c.input.with(-2, 0), padding: c.padding === 'same' ? 'valid' : c.padding }),
+  'padding beyond the input': () => ({ padding: [3, 9] }),
+  'bias too long': () => ({ biasExtra: 1, functional: true, bias: true }),
+};
+
+export interface ConvOptions {
+  /** The products that a case may sum, at most. */
+  readonly most: number;
+  readonly dtypes: readonly FloatType[];
+  /** Whether some cases are to be refused. */
+  readonly faults: boolean;
+}
+
+export const products = (c: ConvCase): number =>
+  [...outputOf(c), ...weightOf(c).slice(1)].reduce((n, each) => n * Math.max(1, each), 1);
+
+export const convCases = ({ most, dtypes, faults: spoil }: ConvOptions): fc.Arbitrary<ConvCase> => {
+  const sound = ingredients.map(valid).filter((c) => products(c) <= most && dtypes.includes(c.dtype));
+  if (!spoil) return sound;
+  const spoilt = fc
+    .tuple(sound, fc.subarray(Object.keys(faults), { minLength: 1, maxLength: 2 }))
+    .filter(([c]) => c.input.length === 3 || c.input[0] !== 0)
+    .map(([c, names]) => names.reduce<ConvCase>((so, name) => ({ ...so, ...faults[name]!(so) }), c));
+  return fc.oneof({ weight: 4, arbitrary: sound }, { weight: 1, arbitrary: spoilt });
+};
+
+const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
+
+/**
+ * A tensor of the case's kind of values. `seed` is given where the definition must draw it again. PyTorch refuses
+ * convolutions of float16: its half computes in float32 from the same rounded values, and rounds the results.
+ */
+const values = (c: ConvCase, shape: readonly number[], layout: Layout, dtype: DType = c.dtype): Step => {
+  const { base, ts: viewTs, py: viewPy } = laidOut(shape, layout);
+  const wide = dtype === 'float64' ? 'float64' : 'float32';
+  const half = isHalf(dtype);
+  const after = half && widened(c) ? '.float()' : '';
+  if (c.values === 'integers' || dtype === 'int64') {
+    return {
+      ts: `flow.randint(-3, 4, ${ts(base)}).to(${ts(dtype)})${viewTs}`,
+      py: `torch.randint(-3, 4, ${py(base)}).to(${pyDtype(dtype)})${after}${viewPy}`,
+    };
+  }
+  return {
+    ts: `flow.rand(${ts(base)}, { dtype: ${ts(wide)} }).mul(2).sub(1)${half ? `.to(${ts(dtype)})` : ''}${viewTs}`,
+    py: `torch.rand(${py(base)}, dtype=${pyDtype(wide)}).mul(2).sub(1)${half ? `.to(${pyDtype(dtype)})${after}` : ''}${viewPy}`,
+  };
+};
+
+const assigned = (name: string, { ts, py }: Step): Step => ({
+  ts: `${name} = ${ts};`,
+  py: `${name} = ${py}`,
+});
+
+/** Whether PyTorch runs the case in float32 and rounds: both operands are of one half type. */
+const widened = (c: ConvCase): boolean => isHalf(c.dtype) && c.inputType === c.dtype;
+
+const shown = (c: ConvCase, label: string, expression: Step): Step => ({
+  ts: `show("${label}", ${expression.ts});`,
+  py: `show("${label}", ${expression.py}${widened(c) ? `.to(${pyDtype(c.dtype)})` : ''})`,
+});
+
+const same = (text: string): Step => ({ ts: text, py: text });
+
+export const convProgram = (c: ConvCase): Program => {
+  const learns = (operand: Operand): boolean => !c.frozen.includes(operand);
+  const steps: Step[] = [
+    { ts: `flow.manualSeed(${String(c.seed)});`, py: `torch.manual_seed(${String(c.seed)})` },
+    ...(c.functional ? functionalOperands(c, learns) : moduleOperands(c, learns)),
+    assigned('x', values(c, c.input, c.inputLayout, c.inputType)),
+  ];
+  if (learns('input')) steps.push({ ts: 'x.requiresGrad_();', py: 'x.requires_grad_()' });
+  steps.push(c.functional ? functionalCall(c) : { ts: 'y = m(x);', py: 'y = m(x)' });
+  steps.push(shown(c, 'output', same('y')));
+  const operands = operandNames(c).filter(([operand]) => learns(operand));
+  if (operands.length > 0 && outputOf(c).every((n) => n >= 0)) {
+    const cotangent = values(c, outputOf(c), c.cotangentLayout);
+    steps.push({ ts: `y.backward(${cotangent.ts});`, py: `y.backward(${cotangent.py})` });
+    for (const [operand, name] of operands)
+      steps.push(shown(c, `gradient of ${operand}`, same(`${name}.grad`)));
+  }
+  return { steps, names: ['m', 'w', 'b', 'x', 'y'], stopsAtError: true, bound: (label) => boundOf(c, label) };
+};
+
+const operandNames = (c: ConvCase): readonly (readonly [Operand, string])[] => [
+  ['input', 'x'],
+  ['weight', c.functional ? 'w' : 'm.weight'],
+  ...(c.bias ? [['bias', c.functional ? 'b' : 'm.bias'] as const] : []),
+];
+
+const functionalOperands = (c: ConvCase, learns: (operand: Operand) => boolean): Step[] => {
+  const steps = [assigned('w', values(c, weightOf(c), c.weightLayout))];
+  if (c.bias) steps.push(assigned('b', values(c, [c.outChannels + c.biasExtra], [])));
+  if (learns('weight')) steps.push({ ts: 'w.requiresGrad_();', py: 'w.requires_grad_()' });
+  if (c.bias && learns('bias')) steps.push({ ts: 'b.requiresGrad_();', py: 'b.requires_grad_()' });
+  return steps;
+};
+
+const functionalCall = (c: ConvCase): Step => {
+  const options = (['stride', 'padding', 'dilation', 'groups'] as const).map(
+    (name) => [name, c[name]] as const,
+  );
+  const bias = c.bias ? same('b') : { ts: 'null', py: 'None' };
+  return {
+    ts: `y = F.conv2d(x, w, ${bias.ts}, { ${options.map(([name, value]) => `${name}: ${ts(value)}`).join(', ')} });`,
+    py: `y = F.conv2d(x, w, ${bias.py}, ${options.map(([name, value]) => `${name}=${py(value)}`).join(', ')})`,
+  };
+};
+
+/** A module with its initial parameters, which show, or with integers. */
+const moduleOperands = (c: ConvCase, learns: (operand: Operand) => boolean): Step[] => {
+  const steps: Step[] = [created(c)];
+  const parameters: readonly (readonly [Operand, readonly number[], Layout])[] = [
+    ['weight', weightOf(c), c.weightLayout],
+    ...(c.bias ? [['bias', [c.outChannels], []] as const] : []),
+  ];
+  for (const [name, shape, layout] of parameters) {
+    if (c.values === 'integers' || (name === 'weight' && layout.length > 0)) {
+      const value = values(c, shape, layout);
+      steps.push({
+        ts: `m.${name} = new nn.Parameter(${value.ts});`,
+        py: `m.${name} = nn.Parameter(${value.py})`,
+      });
+    } else {
+      steps.push({ ts: `show("initial ${name}", m.${name});`, py: `show("initial ${name}", m.${name})` });
+      if (widened(c)) steps.push({ ts: '', py: `m.${name}.data = m.${name}.data.float()` });
+    }
+    if (!learns(name))
+      steps.push({ ts: `m.${name}.requiresGrad_(false);`, py: `m.${name}.requires_grad_(False)` });
+  }
+  steps.push({ ts: `show("text", String(m));`, py: `show("text", str(m))` });
+  return steps;
+};
+
+const created = (c: ConvCase): Step => {
+  const { inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode } = c;
+  const sizes = [inChannels, outChannels, kernelSize];
+  const options = Object.entries({ stride, padding, dilation, groups, bias });
+  const inTs = [...options, ['paddingMode', paddingMode], ['dtype', c.dtype]] as const;
+  const inPy = [...options, ['padding_mode', paddingMode]] as const;
+  // Python's modules print tuples where they were given tuples.
+  const tuples = (text: string): string =>
+    text
+      .replaceAll('[', '(')
+      .replaceAll(/(?<=\(-?\d+)\]/g, ',)')
+      .replaceAll(']', ')');
+  return {
+    ts: `m = new nn.Conv2d(${sizes.map(ts).join(', ')}, { ${inTs.map(([name, value]) => `${name}: ${ts(value)}`).join(', ')} });`,
+    py: `m = nn.Conv2d(${tuples(sizes.map(py).join(', '))}, ${tuples(inPy.map(([name, value]) => `${name}=${py(value)}`).join(', '))}, dtype=${pyDtype(c.dtype)})`,
+  };
+};
+
+/** Units in the last place, as a fraction: half of the distance from 1 to the next number. */
+const unit: Readonly<Record<FloatType, number>> = {
+  float32: 2 ** -24,
+  float64: 2 ** -53,
+  float16: 2 ** -11,
+  bfloat16: 2 ** -8,
+};
+
+/** How many products are summed in one element. */
+const termsOf = (c: ConvCase, label: string): number => {
+  const [o, perGroup, kh, kw] = weightOf(c) as [number, number, number, number];
+  const output = outputOf(c);
+  switch (label) {
+    case 'output':
+      return perGroup * kh * kw + 1;
+    case 'gradient of input':
+      return (o / Math.max(1, c.groups)) * kh * kw;
+    default:
+      return output.reduce((n, each) => n * Math.max(1, each), 1) / Math.max(1, c.outChannels);
+  }
+};
+
+/**
+ * Integers and initial values agree bit for bit. Else 10⁻⁵ (float32) or 10⁻¹³ (float64) of the largest magnitude,
+ * and, for results in which nearly everything cancels, one rounding for each of the summed products, which are at
+ * most 1. Halves: two roundings to 16 bits.
+ *
+ * Of the padding modes, a half's gradient is also rounded where the copies' gradients are summed.
+ */
+export const boundOf = (c: ConvCase, label: string): Bound => {
+  if (label.startsWith('initial')) return exact;
+  const folded = c.paddingMode !== 'zeros' && label === 'gradient of input';
+  if (isHalf(c.dtype)) {
+    const sumsAreExact = c.values === 'integers' && !folded;
+    return { relative: (sumsAreExact ? 0 : folded ? 8 : 2) * unit[c.dtype], absolute: 0 };
+  }
+  if (c.values === 'integers') return exact;
+  return {
+    relative: c.dtype === 'float64' ? 1e-13 : 1e-5,
+    absolute: termsOf(c, label) * unit[c.dtype],
+  };
+};

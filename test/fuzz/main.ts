@@ -1,0 +1,76 @@
+/**
+ * Random programs against a live PyTorch: `npm run fuzz -- --cases 10000 --seed 1 [--only conv|module] [--path …]`.
+ * Prints the smallest program on which the two disagree, and ends with status 1.
+ */
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { difference } from './compare.ts';
+import { convCases, convProgram } from './conv.ts';
+import { pythonLine, runHere, runnableLine, type Program } from './program.ts';
+import { findPython, startTorch, type Torch } from './torch.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    cases: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    only: { type: 'string' },
+    path: { type: 'string' },
+  },
+});
+
+const families: Readonly<Record<string, fc.Arbitrary<Program>>> = {
+  conv: convCases({
+    most: 300_000,
+    dtypes: ['float32', 'float64', 'float16', 'bfloat16'],
+    faults: true,
+  }).map(convProgram),
+};
+
+/** Runs a family; returns whether all cases agree. */
+const run = async (name: string, programs: fc.Arbitrary<Program>, torch: Torch): Promise<boolean> => {
+  const started = performance.now();
+  let done = 0;
+  const agrees = fc.asyncProperty(programs, async (program) => {
+    const theirs = torch.run(program);
+    const ours = runHere(program);
+    const found = difference(program, ours, await theirs);
+    if (found !== null) throw new Error(found);
+    if (++done % 1000 === 0) console.log(`${name}: ${String(done)} cases`);
+  });
+  const result = await fc.check(agrees, {
+    seed: Number(options.seed),
+    numRuns: Number(options.cases),
+    ...(options.path === undefined ? {} : { path: options.path }),
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  if (!result.failed) {
+    console.log(`${name}: ${String(result.numRuns)} cases in ${seconds} s, no difference`);
+    return true;
+  }
+  const [smallest] = result.counterexample!;
+  const error = result.errorInstance as Error;
+  console.log(
+    [
+      `${name}: case ${String(result.numRuns)} differs; the smallest of its kind, after ${String(result.numShrinks)} steps:`,
+      '',
+      error.message,
+      '',
+      runnableLine(smallest),
+      '',
+      pythonLine(smallest),
+      '',
+      `Again: npm run fuzz -- --seed ${String(result.seed)} --only ${name} --path ${String(result.counterexamplePath)}`,
+    ].join('\n'),
+  );
+  return false;
+};
+
+const { python, version } = findPython();
+console.log(`seed ${options.seed}; PyTorch ${version} (${python})`);
+await using torch = startTorch(python);
+let sound = true;
+for (const [name, programs] of Object.entries(families)) {
+  if (options.only === undefined || options.only === name)
+    sound = (await run(name, programs, torch)) && sound;
+}
+process.exitCode = sound ? 0 : 1;
