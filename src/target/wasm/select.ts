@@ -6,7 +6,7 @@ import type { WasmModule } from './module.ts';
 import * as arithmetic from './select-arithmetic.ts';
 import { bitcast, convert } from './select-convert.ts';
 import { load, loadSplat, store, type Place } from './select-memory.ts';
-import { definitions, reads } from './uses.ts';
+import { definitions, reads } from '../../lang/uses.ts';
 
 export interface SelectOptions {
   /** Whether to use relaxed SIMD, for `fma`. */

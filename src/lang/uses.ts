@@ -1,4 +1,4 @@
-import type { Access, Register, Statement } from '../../lang/ir.ts';
+import type { Access, Register, Statement } from './ir.ts';
 
 /** How often the statements name each register, by its id. */
 

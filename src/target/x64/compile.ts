@@ -1,0 +1,142 @@
+/** A kernel as a function of x86-64 machine code: (args, begin, end). */
+import type { Kernel } from '../../lang/ir.ts';
+import { allocate, type Registers } from './allocate.ts';
+import { assemble, type CodeItem, type Mnemonic } from './encode.ts';
+import type { Lir } from './lir.ts';
+import type { Gpr, Operand } from './operands.ts';
+import { rewrite, spills } from './rewrite.ts';
+import { select, type Arrivals } from './select.ts';
+
+/** How functions are called: System V's x86-64 ABI, or Microsoft's x64. */
+export type Abi = 'sysv' | 'windows';
+
+export interface X64Options {
+  /** Whether AVX-512 F, VL, BW and DQ are there, beside AVX2, FMA, F16C, BMI1 and BMI2, without which nothing runs. */
+  readonly avx512: boolean;
+  readonly abi: Abi;
+}
+
+const [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+interface Convention {
+  readonly arrivals: Arrivals;
+  readonly savedGprs: readonly number[];
+  /** Of these only the lowest 128 bits. */
+  readonly savedVectors: readonly number[];
+}
+
+const range = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+const conventions: Readonly<Record<Abi, Convention>> = {
+  sysv: {
+    arrivals: { args: RDI, begin: RSI, end: RDX },
+    savedGprs: [RBX, RBP, 12, 13, 14, 15],
+    savedVectors: [],
+  },
+  windows: {
+    arrivals: { args: RCX, begin: RDX, end: 8 },
+    savedGprs: [RBX, RBP, RSI, RDI, 12, 13, 14, 15],
+    savedVectors: range(6, 15),
+  },
+};
+
+/** rax and rdx are what division works with, and hold what lives in memory for the length of an instruction. */
+const SCRATCH_GPRS = [RAX, RDX];
+const GPRS = [RDI, RSI, RCX, 8, 9, 10, 11, RBX, 12, 13, 14, 15];
+const OPMASKS = range(1, 7);
+
+/** Position-independent code that leaves the caller's registers as the convention wants them. */
+export const compileX64 = (kernel: Kernel, options: X64Options): Uint8Array<ArrayBuffer> =>
+  assemble(codeOf(kernel, options)).bytes;
+
+/** The same as instructions, for `print`. */
+export const codeOf = (kernel: Kernel, { avx512, abi }: X64Options): CodeItem[] => {
+  const convention = conventions[abi];
+  const lir = select(kernel, { avx512, vectorBytes: avx512 ? 64 : 32, arrivals: convention.arrivals });
+  const vectors = range(0, avx512 ? 31 : 15);
+  const all: Registers = { gpr: [...GPRS, RBP], vector: vectors, opmask: OPMASKS };
+  let allocation = allocate(lir, all);
+  let scratch: Registers = { gpr: SCRATCH_GPRS, vector: [], opmask: [] };
+  const spillsVectors = spills(allocation, lir, 'vector');
+  const spillsMasks = spills(allocation, lir, 'opmask');
+  if (spillsVectors || spillsMasks) {
+    // Who does not fit needs registers to pass through: two of the vectors', two of the masks'. A frame with vectors
+    // is aligned to their size, and rbp remembers where the stack was.
+    scratch = {
+      gpr: SCRATCH_GPRS,
+      vector: spillsVectors ? vectors.slice(-2) : [],
+      opmask: spillsMasks ? OPMASKS.slice(-2) : [],
+    };
+    allocation = allocate(lir, {
+      gpr: GPRS,
+      vector: spillsVectors ? vectors.slice(0, -2) : vectors,
+      opmask: spillsMasks ? OPMASKS.slice(0, -2) : OPMASKS,
+    });
+  }
+  const framed = spillsVectors || spillsMasks;
+  const usedVectors = new Set([...allocation.used.vector, ...scratch.vector]);
+  const frame = new Frame(convention, allocation.used.gpr, usedVectors, allocation.frameBytes, framed);
+  return [
+    ...frame.prologue(),
+    ...rewrite(lir, allocation, scratch),
+    ...frame.epilogue(wide(lir)),
+    ...lir.constants(),
+  ];
+};
+
+/** Whether upper halves of vector registers were written: they must be cleared before the caller's SSE code runs. */
+const wide = (lir: Lir): boolean =>
+  lir.registers.some(({ class: class_, bytes }) => class_ === 'vector' && bytes > 16);
+
+const gpr = (number: number): Gpr => ({ kind: 'gpr', number, bits: 64 });
+const code = (mnemonic: Mnemonic, ...operands: readonly Operand[]): CodeItem => ({ mnemonic, operands });
+
+class Frame {
+  private readonly gprs: readonly number[];
+  private readonly vectors: readonly number[];
+  private readonly bytes: number;
+
+  constructor(
+    { savedGprs, savedVectors }: Convention,
+    usedGprs: ReadonlySet<number>,
+    usedVectors: ReadonlySet<number>,
+    private readonly slotBytes: number,
+    private readonly aligned: boolean,
+  ) {
+    this.gprs = savedGprs.filter((number) => usedGprs.has(number) || (aligned && number === RBP));
+    this.vectors = savedVectors.filter((number) => usedVectors.has(number));
+    // Slots lie lowest, at rsp; above them the caller's vectors.
+    this.bytes = Math.ceil(slotBytes / 16) * 16 + 16 * this.vectors.length;
+  }
+
+  prologue(): CodeItem[] {
+    return [
+      ...this.gprs.map((number) => code('push', gpr(number))),
+      ...(this.aligned ? [code('mov', gpr(RBP), gpr(RSP))] : []),
+      ...(this.bytes > 0 ? [code('sub', gpr(RSP), this.bytes)] : []),
+      ...(this.aligned ? [code('and', gpr(RSP), -64)] : []),
+      ...this.vectors.map((number, k) =>
+        code('vmovups', this.saved(k), { kind: 'vector', number, bits: 128 }),
+      ),
+    ];
+  }
+
+  epilogue(clearUpper: boolean): CodeItem[] {
+    const back = this.aligned ? [code('mov', gpr(RSP), gpr(RBP))] : [code('add', gpr(RSP), this.bytes)];
+    return [
+      ...(clearUpper ? [code('vzeroupper')] : []),
+      ...this.vectors.map((number, k) =>
+        code('vmovups', { kind: 'vector', number, bits: 128 }, this.saved(k)),
+      ),
+      ...(this.bytes > 0 || this.aligned ? back : []),
+      ...this.gprs.toReversed().map((number) => code('pop', gpr(number))),
+      code('ret'),
+    ];
+  }
+
+  private saved(k: number): Operand {
+    const displacement = Math.ceil(this.slotBytes / 16) * 16 + 16 * k;
+    return { kind: 'memory', bits: 128, base: RSP, displacement };
+  }
+}

@@ -1,0 +1,137 @@
+/** After allocation: machine registers in place of virtual ones, and memory where there was no register left. */
+import { copied, type Allocation, type Registers } from './allocate.ts';
+import type { CodeItem, X64Instruction } from './encode.ts';
+import { roleOf, VIRTUAL, type Lir, type RegisterClass, type Role } from './lir.ts';
+import type { Memory, Operand } from './operands.ts';
+
+const STACK_POINTER = 4;
+
+/** The code on machine registers; `scratch` serves what lives in memory. */
+export const rewrite = (lir: Lir, allocation: Allocation, scratch: Registers): CodeItem[] =>
+  lir.items.flatMap((item): CodeItem[] => {
+    if ('loop' in item) return [];
+    return 'mnemonic' in item ? new Rewriting(item, lir, allocation, scratch).result() : [item];
+  });
+
+/** Instructions whose last operand may be memory of a vector's size. */
+const foldsVector = /^v(p?add|p?sub|p?mul|div|min|max|andn?|x?or|fn?m|p?cmp|p?blendm)/;
+const foldsGpr = new Set(['add', 'sub', 'and', 'or', 'xor', 'cmp', 'imul', 'movsxd', 'idiv']);
+
+/** One instruction's registers replaced, with loads before it and a store after it. */
+class Rewriting {
+  private readonly before: X64Instruction[] = [];
+  private readonly after: X64Instruction[] = [];
+  private readonly loaded = new Map<number, number>();
+  private readonly free: Record<RegisterClass, number[]>;
+
+  constructor(
+    private readonly instruction: X64Instruction,
+    private readonly lir: Lir,
+    private readonly allocation: Allocation,
+    scratch: Registers,
+  ) {
+    this.free = { gpr: [...scratch.gpr], vector: [...scratch.vector], opmask: [...scratch.opmask] };
+  }
+
+  result(): X64Instruction[] {
+    const { instruction } = this;
+    const role = roleOf(instruction);
+    const folded = this.foldable();
+    const operands = instruction.operands.map((operand, i): Operand => {
+      if (typeof operand !== 'object' || operand.kind === 'label') return operand;
+      if (operand.kind === 'memory') return this.memory(operand);
+      if (i === folded) return this.slot(operand.number, this.accessBits(operand));
+      return { ...operand, number: this.machine(operand.number, i === 0 ? role : 'read') };
+    });
+    const { mask } = instruction;
+    const result = {
+      ...instruction,
+      operands,
+      ...(mask !== undefined && { mask: this.machine(mask, 'read') }),
+    };
+    const copy = copied(result);
+    // What a copy of 32 bits does to the others does not matter: nobody reads them.
+    if (copy !== undefined && copy.to === copy.from && this.after.length === 0) return this.before;
+    return [...this.before, result, ...this.after];
+  }
+
+  private inMemory(number: number): boolean {
+    return number >= VIRTUAL && this.allocation.assigned[number - VIRTUAL]! < 0;
+  }
+
+  /** The machine register that stands for a register: its own, or a scratch register, filled and emptied. */
+  private machine(number: number, role: Role): number {
+    if (number < VIRTUAL) return number;
+    const own = this.allocation.assigned[number - VIRTUAL]!;
+    if (own >= 0) return own;
+    let register = this.loaded.get(number);
+    if (register === undefined) {
+      const { class: class_ } = this.lir.registers[number - VIRTUAL]!;
+      register = this.free[class_].shift();
+      if (register === undefined)
+        throw new Error(`no scratch ${class_} left for ${this.instruction.mnemonic}`);
+      this.loaded.set(number, register);
+      if (role !== 'write') this.before.push(this.transfer(number, register, 'load'));
+    }
+    if (role !== 'read') this.after.push(this.transfer(number, register, 'store'));
+    return register;
+  }
+
+  private transfer(number: number, register: number, direction: 'load' | 'store'): X64Instruction {
+    const { class: class_, bytes } = this.lir.registers[number - VIRTUAL]!;
+    const slot = this.slot(number, bytes * 8);
+    const operand: Operand =
+      class_ === 'gpr'
+        ? { kind: 'gpr', number: register, bits: 64 }
+        : class_ === 'opmask'
+          ? { kind: 'opmask', number: register }
+          : { kind: 'vector', number: register, bits: (bytes * 8) as 128 | 256 | 512 };
+    const mnemonic = ({ gpr: 'mov', vector: 'vmovups', opmask: 'kmovq' } as const)[class_];
+    return { mnemonic, operands: direction === 'load' ? [operand, slot] : [slot, operand] };
+  }
+
+  private slot(number: number, bits: number): Memory {
+    const displacement = this.allocation.slots.get(number - VIRTUAL)!;
+    return { kind: 'memory', bits, base: STACK_POINTER, displacement };
+  }
+
+  private memory(operand: Memory): Memory {
+    const { base, index } = operand;
+    return {
+      ...operand,
+      ...(base !== undefined && { base: this.machine(base, 'read') }),
+      ...(index !== undefined && { index: this.machine(index, 'read') }),
+    };
+  }
+
+  /** The operand that can be read from memory by the instruction itself; −1 when there is none. */
+  private foldable(): number {
+    const { mnemonic, operands } = this.instruction;
+    const last = operands.findLastIndex((operand) => typeof operand === 'object');
+    const operand = operands[last];
+    const fits =
+      (last > 0 || mnemonic === 'idiv') &&
+      typeof operand === 'object' &&
+      (operand.kind === 'vector' ? foldsVector.test(mnemonic) : foldsGpr.has(mnemonic)) &&
+      !operands.some((other) => typeof other === 'object' && other.kind === 'memory');
+    if (!fits || operand.kind === 'memory' || operand.kind === 'label' || !this.inMemory(operand.number))
+      return -1;
+    return operands
+      .slice(0, last)
+      .some((o) => typeof o === 'object' && 'number' in o && o.number === operand.number)
+      ? -1
+      : last;
+  }
+
+  /** How many bits of a spilled register an instruction reads. */
+  private accessBits(operand: Exclude<Operand, number | bigint | Memory | { kind: 'label' }>): number {
+    if (operand.kind === 'opmask') return 64;
+    const { mnemonic } = this.instruction;
+    if (operand.kind === 'vector' && /s[sd]$/.test(mnemonic)) return mnemonic.endsWith('ss') ? 32 : 64;
+    return operand.bits;
+  }
+}
+
+/** Whether any virtual register lives in memory. */
+export const spills = ({ slots }: Allocation, lir: Lir, class_: RegisterClass): boolean =>
+  [...slots.keys()].some((id) => lir.registers[id]!.class === class_);
