@@ -14,8 +14,9 @@
  *     'EVEX.L.0F.W0 58 /r | v{k}{z}, v, v/m/m32bcst{er}'
  *
  * Beyond the manual: `simm8`, `simm32` are sign-extended and so take no larger unsigned numbers, `mem` is memory of
- * any size, `vm32v` is a vector of indices of the row's length, and `T1S` marks the tuple type Tuple1 Scalar, where
- * a compressed displacement counts elements. In all others it counts what is accessed.
+ * any size, and `vm32v` is a vector of indices of the row's length. Of the operand encodings `MVR` alone is named, where
+ * r/m comes first though it is a register; of the tuple types `T1S`, Tuple1 Scalar, alone, where a compressed
+ * displacement counts elements: in all others it counts what is accessed.
  */
 export type Row = readonly string[];
 
@@ -139,6 +140,7 @@ function parseForm(code: string, operandText: string, bits: number): Form {
   let addsRegister = false;
   let immediateBytes: Form['immediateBytes'] = 0;
   let countsElements = false;
+  let isMvr = false;
 
   const fields = first.split('.');
   if (fields[0] === 'VEX' || fields[0] === 'EVEX') {
@@ -160,6 +162,7 @@ function parseForm(code: string, operandText: string, bits: number): Form {
     else if (token === '/r') hasModrm = true;
     else if (token === '/is4') hasIs4 = true;
     else if (token === 'T1S') countsElements = true;
+    else if (token === 'MVR') isMvr = true;
     else if (token in immediateSizes) immediateBytes = immediateSizes[token]!;
     else if (/^\/[0-7]$/.test(token)) digit = Number(token[1]);
     else {
@@ -185,7 +188,7 @@ function parseForm(code: string, operandText: string, bits: number): Form {
     opcode,
     digit,
     slots,
-    ...roles(slots, { hasModrm, digit, hasIs4, addsRegister }),
+    ...roles(slots, { hasModrm, digit, hasIs4, isMvr, addsRegister }),
     immediateBytes,
     hasByteRegister: slots.some((slot) => (slot.accepts & classes.r8) !== 0),
     masking: decorated('{k}'),
@@ -242,15 +245,19 @@ function vectorClass(bits: number, evex: boolean): number {
   return evex ? low | (low << 3) : low;
 }
 
+/** What decides which operand goes where. */
+interface RoleFlags {
+  readonly hasModrm: boolean;
+  readonly digit: number;
+  readonly hasIs4: boolean;
+  readonly isMvr: boolean;
+  readonly addsRegister: boolean;
+}
+
 /** Which operand goes where: r/m is the one that may be memory, or else the last. */
 function roles(
   slots: readonly Slot[],
-  {
-    hasModrm,
-    digit,
-    hasIs4,
-    addsRegister,
-  }: { hasModrm: boolean; digit: number; hasIs4: boolean; addsRegister: boolean },
+  { hasModrm, digit, hasIs4, isMvr, addsRegister }: RoleFlags,
 ): Pick<Form, 'reg' | 'rm' | 'vvvv' | 'is4' | 'opcodeRegister' | 'immediate'> {
   const immediate = slots.findIndex((slot) => slot.accepts === classes.immediate);
   const registers = [...slots.keys()].filter((i) => i !== immediate && (slots[i]!.accepts & ~fixed) !== 0);
@@ -260,7 +267,7 @@ function roles(
   if (addsRegister) return { ...none, opcodeRegister: registers[0]! };
   if (!hasModrm && digit < 0) return none;
   const is4 = hasIs4 ? registers.pop()! : -1;
-  const rm = registers.find((i) => (slots[i]!.accepts & memory) !== 0) ?? registers.at(-1)!;
+  const rm = isMvr ? 0 : (registers.find((i) => (slots[i]!.accepts & memory) !== 0) ?? registers.at(-1)!);
   const others = registers.filter((i) => i !== rm);
   if (digit >= 0) return { ...none, rm, vvvv: others[0] ?? -1 };
   // To memory, the register comes last: vmaskmovps m256, ymm, ymm.

@@ -46,6 +46,7 @@ export const moveInstructions = {
   // Scalars and halves
   vmovss: [
     'VEX.LIG.F3.0F.WIG 10 /r | xmm, xmm, xmm',
+    'VEX.LIG.F3.0F.WIG 11 /r MVR | xmm, xmm, xmm',
     'VEX.LIG.F3.0F.WIG 10 /r | xmm, m32',
     'VEX.LIG.F3.0F.WIG 11 /r | m32, xmm',
     'EVEX.LIG.F3.0F.W0 10 /r | xmm{k}{z}, xmm, xmm',
@@ -54,6 +55,7 @@ export const moveInstructions = {
   ],
   vmovsd: [
     'VEX.LIG.F2.0F.WIG 10 /r | xmm, xmm, xmm',
+    'VEX.LIG.F2.0F.WIG 11 /r MVR | xmm, xmm, xmm',
     'VEX.LIG.F2.0F.WIG 10 /r | xmm, m64',
     'VEX.LIG.F2.0F.WIG 11 /r | m64, xmm',
     'EVEX.LIG.F2.0F.W1 10 /r | xmm{k}{z}, xmm, xmm',
@@ -71,10 +73,9 @@ export const moveInstructions = {
     'VEX.128.66.0F.WIG D6 /r | xmm/m64, xmm',
     'VEX.128.66.0F.W1 6E /r | xmm, r64/m64',
     'VEX.128.66.0F.W1 7E /r | r64/m64, xmm',
-    'EVEX.128.F3.0F.W1 7E /r | xmm, xmm/m64',
-    'EVEX.128.66.0F.W1 D6 /r | xmm/m64, xmm',
     'EVEX.128.66.0F.W1 6E /r | xmm, r64/m64',
     'EVEX.128.66.0F.W1 7E /r | r64/m64, xmm',
+    'EVEX.128.F3.0F.W1 7E /r | xmm, xmm/m64',
   ],
   vmovlps: [
     'VEX.128.0F.WIG 12 /r | xmm, xmm, m64',

@@ -62,19 +62,17 @@ function printMemory(memory: Memory, instruction: X64Instruction): string {
   if (base !== undefined) terms.push(gprName({ kind: 'gpr', number: base, bits: 64 }));
   if (index !== undefined) terms.push(`${indexName(index, indexBits)}*${scale}`);
   if (displacement !== 0 || terms.length === 0) terms.push(printNumber(displacement));
-  const address = `[${terms.join('+').replaceAll('+-', '-')}]`;
-  const size =
-    mnemonic === 'lea' || mnemonic.startsWith('prefetch') ? '' : `${sizeNames[bits] ?? `${bits} bits`} ptr `;
-  if (!broadcast)
-    return `${size}${terms.length === 1 && base === undefined && index === undefined ? 'ds:' : ''}${address}`;
-  return `${size}${address}{1to${broadcastLanes(memory, instruction)}}`;
+  const isAddress = mnemonic === 'lea' || mnemonic.startsWith('prefetch');
+  // Without ds:, GNU as takes a number in brackets for an immediate.
+  const segment = base === undefined && index === undefined && !label && mnemonic !== 'lea' ? 'ds:' : '';
+  const text = `${isAddress ? '' : `${sizeNames[bits] ?? `${bits} bits`} ptr `}${segment}[${terms.join('+').replaceAll('+-', '-')}]`;
+  return broadcast ? `${text}{1to${broadcastLanes(memory, instruction)}}` : text;
 }
 
 /** How many elements the operand would have if it were not one for all. */
 function broadcastLanes(memory: Memory, instruction: X64Instruction): number {
-  const form = findForm(instruction);
-  const accepts = form?.slots[instruction.operands.indexOf(memory)]?.accepts ?? classes.m512;
-  const bits = accepts & classes.m512 ? 512 : accepts & classes.m256 ? 256 : 128;
+  const accepts = findForm(instruction)?.slots[instruction.operands.indexOf(memory)]?.accepts ?? 0;
+  const bits = [64, 128, 256].find((size) => accepts & classes[`m${size}` as 'm64']) ?? 512;
   return bits / memory.bits;
 }
 
