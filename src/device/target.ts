@@ -1,5 +1,5 @@
 /** The targets by name, and which one runs. */
-import { ValueError } from '../errors.ts';
+import { RuntimeError, ValueError } from '../errors.ts';
 import { compileInterpreted } from '../lang/interpret.ts';
 import type { Kernel } from '../lang/ir.ts';
 import { describeMachine, type Machine } from '../lang/types.ts';
@@ -9,6 +9,7 @@ import { print } from '../target/wasm/print.ts';
 import { selectWasm } from '../target/wasm/select.ts';
 import type { AddressSpace } from './address-space.ts';
 import { heap } from './heap.ts';
+import { nativeCompiler, type Extension } from './native/compiler.ts';
 import type { Pool } from './threads/pool.ts';
 import { WasmPool } from './threads/wasm-pool.ts';
 
@@ -64,6 +65,13 @@ export const interpreter = (vectorBytes = 16): Target => {
   };
 };
 
+const native = (name: Extension): Target => ({
+  name,
+  kernels: new Map(),
+  pool: null,
+  ...nativeCompiler(name),
+});
+
 const targets = {
   interpret: interpreter,
   wasm: (): Target => {
@@ -85,39 +93,69 @@ const targets = {
       print: (kernel) => print(selectWasm(kernel, options)),
     };
   },
+  avx2: () => native('avx2'),
+  avx512: () => native('avx512'),
 } as const satisfies Record<string, () => Target>;
 
 export type TargetName = keyof typeof targets;
 export const targetNames = Object.keys(targets) as TargetName[];
 
 const made = new Map<TargetName, Target>();
-const targetOf = (name: string, asker: string): Target => {
+const targetOf = (name: TargetName): Target => {
+  let target = made.get(name);
+  if (target === undefined) made.set(name, (target = targets[name]()));
+  return target;
+};
+
+/** The target of that name. @throws ValueError when it is unknown, RuntimeError when it cannot run here */
+const named = (name: string, asker: string): Target => {
   const known = targetNames.find((candidate) => candidate === name);
   if (known === undefined) {
     throw new ValueError(`${asker}: unknown target '${name}'; known are ${targetNames.join(', ')}`);
   }
-  let target = made.get(known);
-  if (target === undefined) made.set(known, (target = targets[known]()));
-  return target;
+  try {
+    return targetOf(known);
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    throw new RuntimeError(`${asker}: ${name} is not available: ${error.message}`);
+  }
 };
+
+/** Whether a target can run here. */
+const isAvailable = (name: TargetName): boolean => {
+  try {
+    targetOf(name);
+    return true;
+  } catch (error) {
+    if (error instanceof RuntimeError) return false;
+    throw error;
+  }
+};
+
+/** The targets that can run here: `interpret` and `wasm` everywhere, `avx2` and `avx512` as the processor, its system and koffi allow. */
+export const availableTargets = (): TargetName[] => targetNames.filter(isAvailable);
+
+const fastestFirst = ['wasm', 'avx512', 'avx2'] as const satisfies readonly TargetName[];
 
 let current: Target | null = null;
 
-/** The target that kernels run on: MILLRACE_TARGET, by default the fastest that this machine has. */
-export const currentTarget = (): Target => (current ??= targetOf(fromEnvironment(), 'MILLRACE_TARGET'));
+/** The target that kernels run on: MILLRACE_TARGET, by default the fastest that can run here. */
+export const currentTarget = (): Target => (current ??= initialTarget());
 
-const fromEnvironment = (): string => {
+const initialTarget = (): Target => {
   const name = globalThis.process?.env?.['MILLRACE_TARGET'];
   // A variable set to nothing is as good as none.
-  return name === undefined || name === '' ? 'wasm' : name;
+  return name === undefined || name === ''
+    ? targetOf(fastestFirst.find(isAvailable)!)
+    : named(name, 'MILLRACE_TARGET');
 };
 
 /**
  * Chooses the target from now on: one of the known by its name, or one made with `interpreter`. Tensors stay valid: a
  * target moves them to where its kernels can use them.
  *
- * @throws ValueError for an unknown name
+ * @throws ValueError for an unknown name, RuntimeError for a target that cannot run here
  */
 export const setTarget = (target: TargetName | Target): void => {
-  current = typeof target === 'string' ? targetOf(target, 'setTarget') : target;
+  current = typeof target === 'string' ? named(target, 'setTarget') : target;
 };

@@ -1,7 +1,10 @@
 /** Machine code in memory, and calls into it. */
 import { RuntimeError } from '../../errors.ts';
-import type { Block } from './memory.ts';
+import type { Abi } from '../../target/x64/compile.ts';
+import { assemble } from '../../target/x64/encode.ts';
 import type { System } from './ffi.ts';
+import type { Block } from './memory.ts';
+import { argumentRegisters, at, instruction, rax } from './registers.ts';
 
 const PAGE = 4096;
 
@@ -50,15 +53,14 @@ export const makeCall = (system: System, { buffer, begin: at, address }: Block):
   };
 };
 
-/** mov rax, block; the three arguments from [rax + 8 …]; jmp [rax] */
-const callCode = (abi: System['abi'], block: number): Uint8Array => {
-  const code = Uint8Array.of(
-    ...[0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0],
-    ...(abi === 'sysv'
-      ? [0x48, 0x8b, 0x78, 0x08, 0x48, 0x8b, 0x70, 0x10, 0x48, 0x8b, 0x50, 0x18]
-      : [0x48, 0x8b, 0x48, 0x08, 0x48, 0x8b, 0x50, 0x10, 0x4c, 0x8b, 0x40, 0x18]),
-    ...[0xff, 0x20],
-  );
-  new DataView(code.buffer).setBigUint64(2, BigInt(block), true);
-  return code;
+/** Fetches a call from its block, and becomes it. */
+const callCode = (abi: Abi, block: number): Uint8Array => {
+  const [args, begin, end] = argumentRegisters[abi];
+  return assemble([
+    instruction('mov', rax, BigInt(block)),
+    instruction('mov', args, at(rax, 8, 64)),
+    instruction('mov', begin, at(rax, 16, 64)),
+    instruction('mov', end, at(rax, 24, 64)),
+    instruction('jmp', at(rax, 0, 64)),
+  ]).bytes;
 };

@@ -1,7 +1,10 @@
 /** What the processor can do, asked of itself. Leaves and bits: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. */
+import type { Abi } from '../../target/x64/compile.ts';
+import { assemble } from '../../target/x64/encode.ts';
 import { placeCode, type Call } from './code.ts';
 import type { System } from './ffi.ts';
 import type { Block } from './memory.ts';
+import { argumentRegisters, at, instruction, low, r9, rax, rbx, rcx, rdx } from './registers.ts';
 
 export interface Cpu {
   /** AVX2, FMA, F16C, BMI1, BMI2, LZCNT, and an operating system that keeps their registers. */
@@ -18,15 +21,15 @@ export const CPU_BYTES = 16;
 
 export const askCpu = (system: System, call: Call, { buffer, begin, address }: Block): Cpu => {
   const results = new Uint32Array(buffer, begin, CPU_BYTES / 4);
-  const cpuidCode = placeCode(system, routines[system.abi].cpuid);
-  const xgetbvCode = placeCode(system, routines[system.abi].xgetbv);
+  const cpuidAt = placeCode(system, cpuidCode(system.abi));
+  const xgetbvAt = placeCode(system, xgetbvCode(system.abi));
   const cpuid = (leaf: number, subleaf = 0): Registers => {
-    call(cpuidCode, address, leaf, subleaf);
+    call(cpuidAt, address, leaf, subleaf);
     const [eax, ebx, ecx, edx] = results as unknown as [number, number, number, number];
     return { eax, ebx, ecx, edx };
   };
   const stateKept = (): number => {
-    call(xgetbvCode, address, 0, 0);
+    call(xgetbvAt, address, 0, 0);
     return results[0]!;
   };
 
@@ -107,24 +110,29 @@ const caches = (
   return { l1, l2 };
 };
 
-/** cpuid(results, leaf, subleaf) stores eax, ebx, ecx and edx; xgetbv(results) the lower half of XCR0. */
-const routines: Readonly<Record<System['abi'], Readonly<Record<'cpuid' | 'xgetbv', Uint8Array>>>> = {
-  sysv: {
-    // push rbx; mov eax, esi; mov ecx, edx; cpuid; mov [rdi], eax; …; pop rbx; ret
-    cpuid: Uint8Array.of(
-      ...[0x53, 0x89, 0xf0, 0x89, 0xd1, 0x0f, 0xa2, 0x89, 0x07, 0x89, 0x5f, 0x04, 0x89, 0x4f, 0x08],
-      ...[0x89, 0x57, 0x0c, 0x5b, 0xc3],
-    ),
-    // xor ecx, ecx; xgetbv; mov [rdi], eax; ret
-    xgetbv: Uint8Array.of(0x31, 0xc9, 0x0f, 0x01, 0xd0, 0x89, 0x07, 0xc3),
-  },
-  windows: {
-    // push rbx; mov r9, rcx; mov eax, edx; mov ecx, r8d; cpuid; mov [r9], eax; …; pop rbx; ret
-    cpuid: Uint8Array.of(
-      ...[0x53, 0x49, 0x89, 0xc9, 0x89, 0xd0, 0x44, 0x89, 0xc1, 0x0f, 0xa2, 0x41, 0x89, 0x01, 0x41],
-      ...[0x89, 0x59, 0x04, 0x41, 0x89, 0x49, 0x08, 0x41, 0x89, 0x51, 0x0c, 0x5b, 0xc3],
-    ),
-    // mov r9, rcx; xor ecx, ecx; xgetbv; mov [r9], eax; ret
-    xgetbv: Uint8Array.of(0x49, 0x89, 0xc9, 0x31, 0xc9, 0x0f, 0x01, 0xd0, 0x41, 0x89, 0x01, 0xc3),
-  },
+/** `cpuid(results, leaf, subleaf)` */
+const cpuidCode = (abi: Abi): Uint8Array => {
+  const [results, leaf, subleaf] = argumentRegisters[abi];
+  return assemble([
+    instruction('push', rbx),
+    instruction('mov', r9, results),
+    instruction('mov', low(rax), low(leaf)),
+    instruction('mov', low(rcx), low(subleaf)),
+    instruction('cpuid'),
+    ...[rax, rbx, rcx, rdx].map((register, k) => instruction('mov', at(r9, 4 * k, 32), low(register))),
+    instruction('pop', rbx),
+    instruction('ret'),
+  ]).bytes;
+};
+
+/** `xgetbv(results)`: the lower half of XCR0 */
+const xgetbvCode = (abi: Abi): Uint8Array => {
+  const [results] = argumentRegisters[abi];
+  return assemble([
+    instruction('mov', r9, results),
+    instruction('xor', low(rcx), low(rcx)),
+    instruction('xgetbv'),
+    instruction('mov', at(r9, 0, 32), low(rax)),
+    instruction('ret'),
+  ]).bytes;
 };

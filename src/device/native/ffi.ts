@@ -1,13 +1,14 @@
 /** The system's functions that native code needs. The only file that knows koffi. */
 import type * as Koffi from 'koffi';
 import { RuntimeError } from '../../errors.ts';
+import type { Abi } from '../../target/x64/compile.ts';
 
 /** What pages allow. Never is anything both written and executed. */
 export type Access = 'none' | 'write' | 'execute';
 
 export interface System {
   /** By which convention functions are called. */
-  readonly abi: 'sysv' | 'windows';
+  readonly abi: Abi;
   /** New pages, cleared, which may be read and written; 0 when the system refuses. They are never given back. */
   map(bytes: number): number;
   /** Whether the system lets pages be used so from now on. */
