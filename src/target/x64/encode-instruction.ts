@@ -22,7 +22,7 @@ export function encodeInstruction(out: CodeBuffer, instruction: X64Instruction):
   else if (form.encoding === 'vex') vex(out, form, instruction);
   else evex(out, form, instruction);
   if (form.is4 >= 0) out.byte(numberOf(operands[form.is4]!) << 4);
-  if (form.immediate >= 0) out.integer(operands[form.immediate] as number | bigint, form.immediateBytes);
+  if (form.immediateBytes > 0) out.integer(operands[form.immediate] as number | bigint, form.immediateBytes);
   if (out.references.length > references) out.references.at(-1)!.end = out.length;
 }
 

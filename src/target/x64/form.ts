@@ -262,8 +262,6 @@ function roles(
   const immediate = slots.findIndex((slot) => slot.accepts === classes.immediate);
   const registers = [...slots.keys()].filter((i) => i !== immediate && (slots[i]!.accepts & ~fixed) !== 0);
   const none = { reg: -1, rm: -1, vvvv: -1, is4: -1, opcodeRegister: -1, immediate };
-  // `1`, as in shifts by one, is in the opcode.
-  if (immediate >= 0 && slots[immediate]!.min === 1) none.immediate = -1;
   if (addsRegister) return { ...none, opcodeRegister: registers[0]! };
   if (!hasModrm && digit < 0) return none;
   const is4 = hasIs4 ? registers.pop()! : -1;

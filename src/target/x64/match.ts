@@ -2,42 +2,55 @@ import type { X64Instruction } from './code.ts';
 import { classes } from './form.ts';
 import type { Form } from './form.ts';
 import { formsOf } from './instructions.ts';
+import type { Mnemonic } from './instructions.ts';
 import type { Gpr, Memory, Operand } from './operands.ts';
 
 /** The form an instruction is encoded in: the first of its mnemonic's that takes these operands and decorations. */
 export function findForm(instruction: X64Instruction): Form | undefined {
-  const { operands } = instruction;
-  const forms = formsOf(instruction.mnemonic);
-  const count = operands.length;
-  for (let i = 0; i < count; i++) found[i] = classOf(operands[i]!);
-  for (const [i, form] of forms.entries()) {
-    if (form.slots.length !== count || !fits(form, instruction)) continue;
-    return needsLongVex(form, operands) ? (shorterForm(forms, i + 1, instruction) ?? form) : form;
+  const forms = candidates(instruction);
+  for (let i = 0; i < forms.length; i++) {
+    const form = forms[i]!;
+    if (!allows(form, instruction)) continue;
+    return needsLongVex(form, instruction.operands) ? (shorterForm(forms, i + 1, instruction) ?? form) : form;
   }
   return undefined;
 }
 
-/** Classes of the operands at hand. */
-const found: number[] = [];
+/** Of each mnemonic, the forms that take operands of such classes. Most instructions of a program are of few kinds. */
+const byClasses = new Map<Mnemonic, Map<number, readonly Form[]>>();
 
-function fits(form: Form, instruction: X64Instruction): boolean {
-  const { operands } = instruction;
-  for (let i = 0; i < operands.length; i++) {
-    const slot = form.slots[i]!;
-    if ((slot.accepts & found[i]!) === 0) return false;
-    if (slot.accepts === classes.immediate) {
-      const value = operands[i] as number | bigint;
-      if (value < slot.min || value > slot.max) return false;
-    }
+function candidates({ mnemonic, operands }: X64Instruction): readonly Form[] {
+  // The highest bit of an operand's class tells the others.
+  let key = operands.length;
+  for (let i = 0; i < operands.length; i++) key = key * 32 + Math.clz32(classOf(operands[i]!));
+  let ofMnemonic = byClasses.get(mnemonic);
+  if (!ofMnemonic) byClasses.set(mnemonic, (ofMnemonic = new Map<number, readonly Form[]>()));
+  let forms = ofMnemonic.get(key);
+  if (!forms) ofMnemonic.set(key, (forms = formsOf(mnemonic).filter((form) => takes(form, operands))));
+  return forms;
+}
+
+function takes({ slots }: Form, operands: readonly Operand[]): boolean {
+  return (
+    slots.length === operands.length &&
+    slots.every(({ accepts }, i) => (accepts & classOf(operands[i]!)) !== 0)
+  );
+}
+
+/** Whether the value of the immediate and the decorations are such as the form has. */
+function allows(form: Form, { operands, mask, zeroing, rounding, sae }: X64Instruction): boolean {
+  if (form.immediate >= 0) {
+    const { min, max } = form.slots[form.immediate]!;
+    const value = operands[form.immediate] as number | bigint;
+    if (value < min || value > max) return false;
   }
-  const { mask, zeroing, rounding, sae } = instruction;
   if (form.encoding !== 'evex') return mask === undefined && !zeroing && rounding === undefined && !sae;
   if (form.gathers && mask === undefined) return false;
   if (mask !== undefined && !form.masking) return false;
-  if (zeroing && (mask === undefined || !form.zeroing || (form.rm === 0 && isMemory(operands[0]!))))
+  if (zeroing && (mask === undefined || !form.zeroing || (form.rm === 0 && isMemory(operands[0]))))
     return false;
   if (rounding === undefined && !sae) return true;
-  return (rounding === undefined ? form.sae : form.rounding) && !isMemory(operands[form.rm]!);
+  return (rounding === undefined ? form.sae : form.rounding) && !isMemory(operands[form.rm]);
 }
 
 /**
@@ -54,19 +67,16 @@ function needsLongVex(form: Form, operands: readonly Operand[]): boolean {
 }
 
 function shorterForm(forms: readonly Form[], from: number, instruction: X64Instruction): Form | undefined {
-  for (let i = from; i < forms.length; i++) {
-    const form = forms[i]!;
-    const same = form.encoding === 'vex' && form.slots.length === instruction.operands.length;
-    if (same && fits(form, instruction) && !needsLongVex(form, instruction.operands)) return form;
-  }
-  return undefined;
+  const isShorter = (form: Form): boolean =>
+    form.encoding === 'vex' && !needsLongVex(form, instruction.operands);
+  return forms.slice(from).find((form) => isShorter(form) && allows(form, instruction));
 }
 
 function isHighVector(operand: Operand | undefined): boolean {
   return typeof operand === 'object' && operand.kind === 'vector' && operand.number > 7;
 }
 
-function isMemory(operand: Operand): boolean {
+function isMemory(operand: Operand | undefined): boolean {
   return typeof operand === 'object' && operand.kind === 'memory';
 }
 

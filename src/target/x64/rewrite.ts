@@ -14,7 +14,7 @@ export const rewrite = (lir: Lir, allocation: Allocation, scratch: Registers): C
   });
 
 /** Instructions whose last operand may be memory of a vector's size. */
-const foldsVector = /^v(p?add|p?sub|p?mul|div|min|max|andn?|x?or|fn?m|p?cmp|p?blendm)/;
+const foldsVector = /^v(p?add|p?sub|p?mul|div|min|max|andn?|x?or|fn?m|p?cmp|p?blend[mv])/;
 const foldsGpr = new Set(['add', 'sub', 'and', 'or', 'xor', 'cmp', 'imul', 'movsxd', 'idiv']);
 
 /** One instruction's registers replaced, with loads before it and a store after it. */
@@ -37,17 +37,20 @@ class Rewriting {
     const { instruction } = this;
     const role = roleOf(instruction);
     const folded = this.foldable();
-    const operands = instruction.operands.map((operand, i): Operand => {
+    const replaced = (operand: Operand, i: number): Operand => {
       if (typeof operand !== 'object' || operand.kind === 'label') return operand;
       if (operand.kind === 'memory') return this.memory(operand);
       if (i === folded) return this.slot(operand.number, this.accessBits(operand));
       return { ...operand, number: this.machine(operand.number, i === 0 ? role : 'read') };
-    });
-    const { mask } = instruction;
+    };
+    const { mask, operands } = instruction;
+    const chosen = mask === undefined ? {} : { mask: this.machine(mask, 'read') };
+    // The result goes last: it may lie where an operand was.
+    const sources = operands.slice(1).map((operand, i) => replaced(operand, i + 1));
     const result = {
       ...instruction,
-      operands,
-      ...(mask !== undefined && { mask: this.machine(mask, 'read') }),
+      operands: [...operands.slice(0, 1).map((operand) => replaced(operand, 0)), ...sources],
+      ...chosen,
     };
     const copy = copied(result);
     // What a copy of 32 bits does to the others does not matter: nobody reads them.
@@ -68,6 +71,7 @@ class Rewriting {
     if (register === undefined) {
       const { class: class_ } = this.lir.registers[number - VIRTUAL]!;
       register = this.free[class_].shift();
+      if (register === undefined && role === 'write') register = this.loadedOf(class_);
       if (register === undefined)
         throw new Error(`no scratch ${class_} left for ${this.instruction.mnemonic}`);
       this.loaded.set(number, register);
@@ -75,6 +79,12 @@ class Rewriting {
     }
     if (role !== 'read') this.after.push(this.transfer(number, register, 'store'));
     return register;
+  }
+
+  /** A scratch register whose contents the instruction reads before it writes. */
+  private loadedOf(class_: RegisterClass): number | undefined {
+    const numbers = [...this.loaded].filter(([of]) => this.lir.registers[of - VIRTUAL]!.class === class_);
+    return numbers[0]?.[1];
   }
 
   private transfer(number: number, register: number, direction: 'load' | 'store'): X64Instruction {
@@ -96,7 +106,18 @@ class Rewriting {
   }
 
   private memory(operand: Memory): Memory {
-    const { base, index } = operand;
+    const { base, index, scale = 1 } = operand;
+    if (base !== undefined && index !== undefined && this.inMemory(base) && this.inMemory(index)) {
+      // One register for both leaves another for what is loaded or stored.
+      const [from, by] = [this.machine(base, 'read'), this.machine(index, 'read')];
+      const sum: Memory = { kind: 'memory', bits: 64, base: from, index: by, scale };
+      this.before.push({ mnemonic: 'lea', operands: [{ kind: 'gpr', number: from, bits: 64 }, sum] });
+      this.loaded.delete(base);
+      this.loaded.delete(index);
+      if (by !== from) this.free.gpr.unshift(by);
+      const { index: _, scale: __, ...rest } = operand;
+      return { ...rest, base: from };
+    }
     return {
       ...operand,
       ...(base !== undefined && { base: this.machine(base, 'read') }),
@@ -107,7 +128,9 @@ class Rewriting {
   /** The operand that can be read from memory by the instruction itself; −1 when there is none. */
   private foldable(): number {
     const { mnemonic, operands } = this.instruction;
-    const last = operands.findLastIndex((operand) => typeof operand === 'object');
+    const last = mnemonic.startsWith('vblendv')
+      ? 2
+      : operands.findLastIndex((operand) => typeof operand === 'object');
     const operand = operands[last];
     const fits =
       (last > 0 || mnemonic === 'idiv') &&

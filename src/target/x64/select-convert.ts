@@ -130,7 +130,7 @@ const floatsToIntegers = (x: Context, dst: Register, a: Register): void => {
       let value = piece;
       if (lane % 2 === 1) x.emit('vunpckhpd', (value = x.lir.vector(128)), piece, piece);
       const whole = x.lir.gpr(64);
-      floatToInteger(x, whole, value, type);
+      floatToInteger(x, whole, value, { ...type, lanes: 1 });
       return whole;
     });
     insertLanes(x, to, lanes, dst.type);

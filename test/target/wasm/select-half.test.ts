@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/half.ts';
 import { compileWasm } from '../../../src/target/wasm/compile.ts';
-import { Author } from './author.ts';
+import { Author } from '../author.ts';
 
 /** A kernel that copies `turns · lanes` elements from one storage type to the other. */
 function copyKernel(from: 'f16' | 'bf16' | 'f32', to: 'f16' | 'bf16' | 'f32', lanes: number) {

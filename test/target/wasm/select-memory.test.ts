@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadedElement, elementBytes, storageBytes, type StorageType } from '../../../src/lang/types.ts';
 import { compileWasm } from '../../../src/target/wasm/compile.ts';
-import { Author } from './author.ts';
+import { Author } from '../author.ts';
 
 const PAGE = 65536;
 const cases = (Object.keys(storageBytes) as StorageType[]).flatMap((storage) =>

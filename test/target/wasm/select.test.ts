@@ -11,7 +11,7 @@ import { encode } from '../../../src/target/wasm/encode.ts';
 import { fusedMadd, relaxedSimd } from '../../../src/target/wasm/features.ts';
 import { print } from '../../../src/target/wasm/print.ts';
 import { selectWasm } from '../../../src/target/wasm/select.ts';
-import { Author } from './author.ts';
+import { Author } from '../author.ts';
 
 const text = (kernel: Kernel, relaxed = false): string => print(selectWasm(kernel, { relaxed }));
 

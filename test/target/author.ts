@@ -6,13 +6,8 @@ import {
   type Parameter,
   type Register,
   type Statement,
-} from '../../../src/lang/ir.ts';
-import {
-  elementBytes,
-  loadedElement,
-  type RegisterElement,
-  type StorageType,
-} from '../../../src/lang/types.ts';
+} from '../../src/lang/ir.ts';
+import { elementBytes, loadedElement, type RegisterElement, type StorageType } from '../../src/lang/types.ts';
 
 /** An instruction that has a result, still without it. */
 export type Rest<I extends Instruction = Instruction> = I extends { readonly dst: Register }

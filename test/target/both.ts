@@ -1,10 +1,12 @@
-/** Runs a kernel as WebAssembly and in the interpreter, on equal memory, and compares what is there afterwards. */
+/** Runs a kernel on a target and in the interpreter, on equal memory, and compares what is there afterwards. */
 import { expect } from 'vitest';
-import { type Kernel } from '../../../src/lang/ir.ts';
-import { runChecked } from '../../../src/lang/run-checked.ts';
-import { storageBytes, type StorageType } from '../../../src/lang/types.ts';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/half.ts';
-import { compileWasm, wasmMachine } from '../../../src/target/wasm/compile.ts';
+import { type Kernel } from '../../src/lang/ir.ts';
+import { runChecked } from '../../src/lang/run-checked.ts';
+import { storageBytes, type StorageType } from '../../src/lang/types.ts';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/half.ts';
+import { compileWasm, wasmMachine } from '../../src/target/wasm/compile.ts';
+import { compileX64 } from '../../src/target/x64/compile.ts';
+import { processor } from '../../src/device/native/processor.ts';
 
 /** The memory of one tensor parameter. */
 export interface Column {
@@ -50,9 +52,63 @@ function elementsOf(storage: StorageType, bytes: Uint8Array): (number | bigint)[
   return Array.from({ length: bytes.length / size }, (_, i) => access[storage].get(view, i * size));
 }
 
+/** Those of this machine's processor that Millrace has code for. */
+export const x64Runners = (): { name: string; runner: Runner; vectorBytes: number }[] => {
+  try {
+    const { avx2, avx512 } = processor().cpu;
+    return [
+      ...(avx2 ? [{ name: 'avx2', runner: onX64(false), vectorBytes: 32 }] : []),
+      ...(avx512 ? [{ name: 'avx512', runner: onX64(true), vectorBytes: 64 }] : []),
+    ];
+  } catch {
+    return [];
+  }
+};
+
 /** Between tensors; what lies there must stay as it is. */
 const GAP = 64;
 const CANARY = 0xa5;
+
+/** Memory that a target's kernels use, and the address of its first byte; runs the kernel with its arguments there. */
+interface Place {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly address: number;
+  run(begin: number, end: number): void;
+}
+
+export interface Runner {
+  /** Whether `fma` rounds once. */
+  readonly fused: boolean;
+  place(kernel: Kernel, bytes: number): Place;
+}
+
+export const onWasm = (relaxed: boolean): Runner => ({
+  fused: wasmMachine(relaxed).fma,
+  place(kernel, bytes) {
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
+    return {
+      bytes: new Uint8Array(memory.buffer),
+      address: 0,
+      run: (begin, end) => compileWasm(kernel, memory, { relaxed })(0, begin, end),
+    };
+  },
+});
+
+export const onX64 = (avx512: boolean): Runner => ({
+  fused: true,
+  place(kernel, bytes) {
+    const { system, call, place } = processor();
+    const buffer = new ArrayBuffer(bytes);
+    const address = system.addressOf(buffer);
+    return {
+      bytes: new Uint8Array(buffer),
+      address,
+      run: (begin, end) => {
+        call(place(compileX64(kernel, { avx512, abi: system.abi })), address, begin, end);
+      },
+    };
+  },
+});
 
 /**
  * Whether the kernel leaves the same elements in all its tensors, bit for bit but for which NaN a NaN is, and nothing
@@ -63,14 +119,14 @@ export function expectSame(
   tensors: readonly Column[],
   begin: number,
   end: number,
-  { relaxed }: { relaxed: boolean },
+  runner: Runner,
 ): void {
   const interpreted = tensors.map(bytesOf);
   runChecked(kernel, {
     parameters: interpreted.map((bytes) => ({ bytes })),
     begin,
     end,
-    fused: wasmMachine(relaxed).fma,
+    fused: runner.fused,
   });
 
   const starts: number[] = [];
@@ -79,13 +135,14 @@ export function expectSame(
     starts.push(size);
     size = Math.ceil((size + bytes.length) / 8) * 8 + GAP;
   }
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(size / 65536) });
-  const all = new Uint8Array(memory.buffer).fill(CANARY);
+  const { bytes: all, address, run } = runner.place(kernel, size);
+  const view = new DataView(all.buffer);
+  all.fill(CANARY);
   starts.forEach((start, k) => {
-    new DataView(memory.buffer).setBigInt64(8 * k, BigInt(start), true);
+    view.setBigInt64(8 * k, BigInt(address + start), true);
     all.set(bytesOf(tensors[k]!), start);
   });
-  compileWasm(kernel, memory, { relaxed })(0, begin, end);
+  run(begin, end);
 
   const computed = starts.map((start, k) => all.slice(start, start + interpreted[k]!.length));
   tensors.forEach(({ storage }, k) => {

@@ -1,5 +1,5 @@
 /** Values at which arithmetic goes wrong. */
-import { type ElementType } from '../../../src/lang/types.ts';
+import { type ElementType } from '../../src/lang/types.ts';
 
 export const awkward: Readonly<Record<ElementType, readonly (number | bigint)[]>> = {
   f32: [

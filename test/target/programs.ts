@@ -1,12 +1,5 @@
 /** Random kernels: arithmetic of every type, variables, memory, loops and branches, the same for the same seed. */
-import {
-  binaryOps,
-  compareOps,
-  reduceOps,
-  unaryOps,
-  type Kernel,
-  type Register,
-} from '../../../src/lang/ir.ts';
+import { binaryOps, compareOps, reduceOps, unaryOps, type Kernel, type Register } from '../../src/lang/ir.ts';
 import {
   elementBytes,
   isFloat,
@@ -17,18 +10,18 @@ import {
   type ElementType,
   type StorageType,
   type Type,
-} from '../../../src/lang/types.ts';
+} from '../../src/lang/types.ts';
 import { Author } from './author.ts';
 import { awkward, sequence } from './awkward.ts';
 
 const elements: readonly ElementType[] = ['f32', 'f64', 'i32', 'i64'];
 export const storages = Object.keys(storageBytes) as StorageType[];
 /** Elements in each of a program's tensors. */
-export const tensorLength = 64;
+export const tensorLength = 160;
 
 /** Programs take one input and one output of every storage type, in the order of `storages`. */
-export function randomProgram(seed: number): Kernel {
-  return new Generator(seed).program();
+export function randomProgram(seed: number, vectorBytes = 16): Kernel {
+  return new Generator(seed, vectorBytes).program();
 }
 
 interface Tensor {
@@ -47,7 +40,10 @@ class Generator {
   private outputs: Record<StorageType, Tensor>;
   private depth = 0;
 
-  constructor(seed: number) {
+  constructor(
+    seed: number,
+    private readonly vectorBytes: number,
+  ) {
     this.random = sequence(seed);
     const tensors = (access: 'in' | 'inout'): Record<StorageType, Tensor> =>
       Object.fromEntries(storages.map((s) => [s, this.author.tensor(s, access)])) as Record<
@@ -94,7 +90,12 @@ class Generator {
 
   private type(): Type {
     const element = this.pick(elements);
-    return { element, lanes: this.pick(elementBytes[element] === 4 ? [1, 2, 4] : [1, 2]) };
+    return { element, lanes: this.laneCount(element) };
+  }
+
+  private laneCount(element: ElementType): number {
+    const most = Math.log2(this.vectorBytes / elementBytes[element]);
+    return 2 ** this.random(most + 1);
   }
 
   private operand({ element, lanes }: Type): Register {
@@ -177,7 +178,9 @@ class Generator {
 
   private conversion(): void {
     const from = this.type();
-    const fits = elements.filter((to) => to !== from.element && elementBytes[to] * from.lanes <= 16);
+    const fits = elements.filter(
+      (to) => to !== from.element && elementBytes[to] * from.lanes <= this.vectorBytes,
+    );
     if (fits.length > 0) {
       this.remember(this.author.make(this.pick(fits), from.lanes, { op: 'convert', a: this.operand(from) }));
     }
@@ -228,7 +231,7 @@ class Generator {
   private load(): void {
     const storage = this.pick(storages);
     const element = loadedElement[storage];
-    const lanes = this.pick(elementBytes[element] === 4 ? [1, 2, 4] : [1, 2]);
+    const lanes = this.laneCount(element);
     if (this.random(4) === 0) {
       const { param, address } = this.inputs[storage];
       const displacement = this.random(tensorLength) * storageBytes[storage];
