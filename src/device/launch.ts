@@ -100,6 +100,7 @@ const writeArguments = (
         );
       }
       checkAlive(storage);
+      if (parameter.access !== 'in') storage.changes++;
       const start = memory.find(storage.slot);
       if (start === 0) allIn = false;
       const address = start + offset;

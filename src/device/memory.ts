@@ -28,9 +28,10 @@ export const allocate = (bytes: number): Storage => {
 /** Uninitialised memory that outlives the scope in which it is allocated. */
 export const allocateUnscoped = (bytes: number): Storage => currentTarget().memory.allocate(bytes);
 
-/** Where a storage's bytes are for JavaScript, valid until memory is next allocated or used. */
+/** Where a storage's bytes are for JavaScript, which may write to them. Valid until memory is next allocated or used. */
 export const placeOf = (storage: Storage): { buffer: ArrayBuffer; begin: number } => {
   checkAlive(storage);
+  storage.changes++;
   const { outside, begin } = storage.slot;
   if (outside !== null) return { buffer: outside, begin };
   const address = heap.resident(storage);

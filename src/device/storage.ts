@@ -65,6 +65,9 @@ export const slotFor = (bytes: number, owner: SlotOwner): Slot => {
 
 /** A block of memory on a device. Its bytes are not initialised. */
 export class Storage {
+  /** Grows whenever the bytes may have changed: what was made of them holds as long as this stays the same. @internal */
+  changes = 0;
+
   constructor(
     readonly byteLength: number,
     /** @internal */ readonly slot: Slot,

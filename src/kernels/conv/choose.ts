@@ -1,8 +1,13 @@
 /** Which algorithm computes a convolution or a gradient: by the numbers beside the rules, or by order of a test. */
 import type { Machine } from '../../lang/index.ts';
+import type { Correlation } from './correlation.ts';
+import { isWinograd } from './winograd/index.ts';
 
-/** `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. */
-export type Algorithm = 'implicit' | 'direct';
+/**
+ * `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. `winograd2` and `winograd4`:
+ * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs.
+ */
+export type Algorithm = 'implicit' | 'direct' | 'winograd2' | 'winograd4';
 
 /**
  * A correlation whose groups have so many output channels. Both algorithms take everything; what decides is how often a
@@ -10,8 +15,10 @@ export type Algorithm = 'implicit' | 'direct';
  * direct: 4 channels 28 and 37, 8: 42 and 48, 12: 47 and 56, 16: 51 and 52; on 14 × 14 in groups of 8: 25 and 44, of 32:
  * 48 and 40.
  */
-export const chooseCorrelation = (channels: number): Algorithm =>
-  ordered ?? (channels <= 12 ? 'direct' : 'implicit');
+export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
+  if (ordered !== null && (isWinograd(correlation) || !ordered.startsWith('winograd'))) return ordered;
+  return correlation.taps.out.size <= 12 ? 'direct' : 'implicit';
+};
 
 /**
  * A weight's gradient from output rows of `width` pixels. Each algorithm by the share of its time in which it works at

@@ -8,6 +8,7 @@
 import type { Storage } from '../../device/storage.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes, type StorageType } from '../../lang/index.ts';
+import type { Epilogue } from '../epilogue.ts';
 import type { Axis, Walk } from '../gemm-offsets.ts';
 import { inPlace, pad, paddedBytes, type Extent, type Images } from './padded.ts';
 
@@ -34,6 +35,8 @@ export interface Correlation {
   readonly input: View;
   readonly taps: Taps;
   readonly bias: View | null;
+  /** What else is done to the sums. Default: nothing. */
+  readonly epilogue?: Epilogue;
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
   /** The row and the column of the input under the first tap of the first output; negative in the padding. */
@@ -75,12 +78,16 @@ export interface Needs {
   readonly mayStay: boolean;
   /** Whether neighbouring outputs of a row must read neighbouring inputs. */
   readonly neighbours: boolean;
+  /** Into how many phases a row is de-interleaved. Default: the horizontal stride. */
+  readonly phases?: number;
+  /** Output rows that stay together, if more than one. */
+  readonly unit?: number;
 }
 
 /** Calls `work` for all parts of the output, one after the other, since they share a workspace. */
 export const eachChunk = (
   correlation: Correlation,
-  { mayStay, neighbours }: Needs,
+  { mayStay, neighbours, phases: wanted, unit = 1 }: Needs,
   work: (chunk: Chunk) => void,
 ): void => {
   const { out, input, taps, stride, dilation } = correlation;
@@ -104,7 +111,7 @@ export const eachChunk = (
     return;
   }
   // With one tap only the columns under it are wanted: de-interleaving would copy the others, too.
-  const phases = taps.columns.size === 1 && !neighbours ? 1 : stride[1];
+  const phases = wanted ?? (taps.columns.size === 1 && !neighbours ? 1 : stride[1]);
   const image = paddedBytes(input, whole, phases);
   if (image <= CHUNK_BYTES) {
     const images = Math.min(byPositions, Math.max(1, Math.floor(CHUNK_BYTES / image)));
@@ -115,7 +122,8 @@ export const eachChunk = (
   const perRow = image / whole.rows;
   const shared = (taps.rows.size - 1) * dilation[0];
   const fitting = Math.floor((CHUNK_BYTES / perRow - shared) / stride[0]);
-  const band = Math.min(height, Math.max(1, fitting, Math.ceil(shared / stride[0])));
+  const least = Math.max(unit, Math.ceil(shared / stride[0]));
+  const band = Math.min(height, Math.ceil(Math.max(fitting - unit + 1, least) / unit) * unit);
   for (let first = 0; first < count; first++) {
     for (let firstRow = 0; firstRow < height; firstRow += band) {
       const rows = Math.min(band, height - firstRow);

@@ -2,7 +2,7 @@
 import type { ConvGeometry } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
-import { chooseCorrelation, chooseWeightGrad } from './choose.ts';
+import { chooseCorrelation, chooseWeightGrad, type Algorithm } from './choose.ts';
 import type { Correlation } from './correlation.ts';
 import { directCorrelation } from './direct.ts';
 import { directWeightGrad } from './direct-weight-grad.ts';
@@ -10,6 +10,7 @@ import { forward } from './forward.ts';
 import { implicitCorrelation } from './implicit.ts';
 import { inputGrad } from './input-grad.ts';
 import { implicitWeightGrad, inWideType } from './weight-grad.ts';
+import { winogradCorrelation } from './winograd/index.ts';
 
 export const conv2d = (
   out: View,
@@ -27,7 +28,12 @@ export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geome
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
   inWideType(gradWeight, (out) => {
-    const algorithms = { implicit: implicitWeightGrad, direct: directWeightGrad };
+    const algorithms = {
+      implicit: implicitWeightGrad,
+      direct: directWeightGrad,
+      winograd2: implicitWeightGrad,
+      winograd4: implicitWeightGrad,
+    };
     const [, channels, , width] = grad.shape as [number, number, number, number];
     const algorithm = chooseWeightGrad(currentTarget().machine, channels / geometry.groups, width);
     algorithms[algorithm](out, grad, input, geometry);
@@ -35,6 +41,12 @@ export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geom
 };
 
 const correlate = (correlation: Correlation): void => {
-  const algorithms = { implicit: implicitCorrelation, direct: directCorrelation };
-  algorithms[chooseCorrelation(correlation.taps.out.size)](correlation);
+  correlations[chooseCorrelation(currentTarget().machine, correlation)](correlation);
+};
+
+const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => void>> = {
+  implicit: implicitCorrelation,
+  direct: directCorrelation,
+  winograd2: (correlation) => winogradCorrelation(correlation, 2),
+  winograd4: (correlation) => winogradCorrelation(correlation, 4),
 };

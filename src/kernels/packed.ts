@@ -1,0 +1,85 @@
+/**
+ * Operands as kernels like to read them: packed into panels, or transformed. What stays the same from call to call, as a
+ * trained network's weights do, is packed once.
+ *
+ * It is kept when it is asked for the second time unchanged: weights in training change before that, and a product's
+ * right side is mostly the result of another op. Storages are held weakly; what is kept of them is given back when they
+ * change or are used no more, for which there is a bound.
+ */
+import { allocateUnscoped, workspace } from '../device/memory.ts';
+import type { Storage } from '../device/storage.ts';
+import { currentTarget } from '../device/target.ts';
+
+/** Of packed operands together. Those used least recently go first. */
+const KEPT_BYTES = 256 * 2 ** 20;
+
+interface Entry {
+  /** The state of the source that was packed, or only seen. */
+  changes: number;
+  packed: Storage | null;
+}
+
+const entries = new WeakMap<Storage, Map<string, Entry>>();
+/** Entries that keep something, in the order of their use. */
+const keeping = new Set<Entry>();
+let keptBytes = 0;
+
+/**
+ * @param form   what `pack` makes of the source and nothing else does, but for the target
+ * @param name   of the workspace for what is not kept
+ * @param pack   fills the storage that it is given
+ * @returns what may be read until the source changes or the workspace is used again
+ */
+export const packedForm = (
+  source: Storage,
+  form: string,
+  name: string,
+  bytes: number,
+  pack: (into: Storage) => void,
+): Storage => {
+  const key = `${currentTarget().machine.name} ${form}`;
+  let forms = entries.get(source);
+  if (forms === undefined) entries.set(source, (forms = new Map<string, Entry>()));
+  const entry = forms.get(key);
+  if (entry?.changes !== source.changes) {
+    if (entry !== undefined) drop(entry);
+    forms.set(key, { changes: source.changes, packed: null });
+  } else if (entry.packed !== null && !entry.packed.disposed) {
+    keeping.delete(entry);
+    keeping.add(entry);
+    return entry.packed;
+  } else if (bytes <= KEPT_BYTES) {
+    drop(entry);
+    const packed = allocateUnscoped(bytes);
+    pack(packed);
+    entry.packed = packed;
+    keeping.add(entry);
+    keptBytes += packed.byteLength;
+    for (const oldest of keeping) {
+      if (keptBytes <= KEPT_BYTES) break;
+      drop(oldest);
+    }
+    return packed;
+  }
+  const scratch = workspace(name, bytes);
+  pack(scratch);
+  return scratch;
+};
+
+/** Gives back what an entry keeps. */
+const drop = (entry: Entry): void => {
+  const { packed } = entry;
+  if (packed === null) return;
+  entry.packed = null;
+  keeping.delete(entry);
+  keptBytes -= packed.byteLength;
+  packed.dispose();
+};
+
+/** Gives all packed operands back. */
+export const releasePacked = (): void => {
+  for (const entry of [...keeping]) drop(entry);
+};
+
+/** Bytes of packed operands that are kept. */
+export const packedBytes = (): number => keptBytes;
