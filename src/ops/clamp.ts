@@ -1,9 +1,10 @@
 /** Values held between bounds. */
 import { call, callInPlace, defineOp, type Inputs, type Op } from '../autograd/op.ts';
+import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { resultType } from '../tensor/promotion.ts';
-import { elementFrom } from '../tensor/scalar.ts';
+import { elementFrom, nearestHalf } from '../tensor/scalar.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { where } from './compare.ts';
 import { mapOperands } from './pointwise.ts';
@@ -18,9 +19,10 @@ interface Bounds {
   readonly max: number | bigint | null;
 }
 
-const boundsOf = ({ min, max }: Bounds): [number, number] => [
-  Number(min ?? -Infinity),
-  Number(max ?? Infinity),
+/** As the dtype holds them with whose elements they are compared. */
+const boundsOf = ({ min, max }: Bounds, dtype: DType): [number, number] => [
+  nearestHalf(Number(min ?? -Infinity), dtype),
+  nearestHalf(Number(max ?? Infinity), dtype),
 ];
 
 /** The gradient where x lies between the bounds or on one, elsewhere 0. */
@@ -29,7 +31,7 @@ export const clampGradOp = defineOp<GradAndX, Bounds>({
   node: 'WhereBackward0',
   saves: { grad: ['x'] },
   forward: ({ grad, x }, bounds) =>
-    mapOperands(math.clampGrad, [grad, x], { dtype: grad.dtype, scalars: boundsOf(bounds) }),
+    mapOperands(math.clampGrad, [grad, x], { dtype: grad.dtype, scalars: boundsOf(bounds, x.dtype) }),
   backward: (cotangent, { x }, bounds) => ({ grad: () => clampGrad(cotangent, x, bounds) }),
   samples: [{ inputs: { grad: [2, 3], x: [2, 3] }, params: { min: -0.4, max: 0.3 } }],
 });

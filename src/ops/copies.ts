@@ -2,28 +2,16 @@
 import { call, callInPlace, defineOp } from '../autograd/op.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import { elementCount, isContiguous } from '../device/view.ts';
-import { allocate, allocateOrdered, channelsLastOrder, copyOf, zerosLike } from '../tensor/create.ts';
+import { elementCount } from '../device/view.ts';
+import { allocate, allocateLike, copyOf, zerosLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
-import { checkNoInternalOverlap, checkNoPartialOverlap, denseOrder, overlapOf } from '../tensor/layout.ts';
+import { checkNoInternalOverlap, checkNoPartialOverlap, overlapOf } from '../tensor/layout.ts';
 import { promoteTypes } from '../tensor/promotion.ts';
 import { elementFrom } from '../tensor/scalar.ts';
 import { listed, type Sizes } from './views.ts';
 import { normalizeAxis, sameShape, Tensor, type MemoryFormat } from '../tensor/tensor.ts';
 
 type X = { readonly x: Tensor };
-
-/** Memory for a copy of `x` in the format asked for: `preserve_format` keeps the order of axes in memory. */
-export const allocateLike = (x: Tensor, format: MemoryFormat, dtype: DType = x.dtype): Tensor => {
-  if (format === 'channels_last') {
-    if (x.ndim !== 4) throw new RuntimeError('required rank 4 tensor to use channels_last format');
-    return allocateOrdered(x.shape, channelsLastOrder, dtype, x.device);
-  }
-  const order = format === 'preserve_format' && !isContiguous(x) ? denseOrder(x) : null;
-  return order === null
-    ? allocate(x.shape, dtype, x.device)
-    : allocateOrdered(x.shape, order, dtype, x.device);
-};
 
 export const cloneOp = defineOp<X, { format: MemoryFormat }>({
   name: 'clone',

@@ -6,7 +6,7 @@ import { RuntimeError } from '../errors.ts';
 import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { broadcastShapes, broadcastView } from './pointwise.ts';
+import { broadcastShapes, broadcastView, refuse } from './pointwise.ts';
 import { roundedOnce } from './rounded-once.ts';
 
 interface Product {
@@ -22,6 +22,7 @@ export const matmulOp = defineOp<Product>({
   node: 'MmBackward0',
   saves: { a: ['b'], b: ['a'] },
   forward: ({ a, b, bias }) => {
+    refuse('addmm_impl_cpu_', a.dtype, ['bool']);
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const rows = a.shape.at(-2)!;
     const columns = b.shape.at(-1)!;

@@ -4,12 +4,11 @@ import type { View } from '../device/view.ts';
 import { dtypes, type Category, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Value } from '../lang/index.ts';
-import { copyOf } from '../tensor/create.ts';
+import { allocateLike, copyOf } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { checkNoInternalOverlap, checkNoPartialOverlap, overlapOf } from '../tensor/layout.ts';
 import { canCast, getDefaultDtype, resultType } from '../tensor/promotion.ts';
 import { sameShape, Tensor } from '../tensor/tensor.ts';
-import { allocateLike } from './copies.ts';
 
 /** What an elementwise op takes: a tensor, or a number that stands for a tensor without axes. */
 export type Operand = Tensor | number | bigint | boolean;

@@ -2,10 +2,9 @@
 import { call, defineOp } from '../autograd/op.ts';
 import type { PoolGeometry } from '../device/backend.ts';
 import { RuntimeError } from '../errors.ts';
-import { allocate, allocateFormatted } from '../tensor/create.ts';
+import { allocate, allocateFormatted, allocateLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
-import { allocateLike } from './copies.ts';
 import type { Pair } from './conv2d.ts';
 
 interface MaxPool extends PoolGeometry {

@@ -6,7 +6,15 @@ import { call, callInPlace, defineOp, type Op } from '../autograd/op.ts';
 import { isContiguous } from '../device/view.ts';
 import type { DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
-import { allocate, allocateOrdered, empty, tensor, zerosLike, type TensorOptions } from '../tensor/create.ts';
+import {
+  allocate,
+  allocateLike,
+  allocateOrdered,
+  empty,
+  tensor,
+  zerosLike,
+  type TensorOptions,
+} from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { rawWindow } from '../tensor/host.ts';
 import { checkNoInternalOverlap, denseOrder, memoryOrder } from '../tensor/layout.ts';
@@ -21,7 +29,6 @@ import {
   type Generator,
 } from '../tensor/random/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { allocateLike } from './copies.ts';
 import { broadcastView, refuse } from './pointwise.ts';
 
 export interface GeneratorOptions {

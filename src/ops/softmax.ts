@@ -2,9 +2,9 @@ import { call, defineOp } from '../autograd/op.ts';
 import type { DType } from '../dtype.ts';
 import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
+import { allocateLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { normalizeAxis, type Tensor } from '../tensor/tensor.ts';
-import { allocateLike } from './copies.ts';
 
 interface Along {
   readonly axis: number;

@@ -1,12 +1,14 @@
 /** How tensors come into being. */
 import { currentTarget } from '../device/target.ts';
-import { contiguousStrides, elementCount } from '../device/view.ts';
+import { contiguousStrides, elementCount, isContiguous } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import { backendOf } from './devices.ts';
 import { arrayDtype, writeElements, type NumericArray } from './host.ts';
+import { memoryOrder } from './layout.ts';
 import { getDefaultDtype } from './promotion.ts';
-import { Tensor } from './tensor.ts';
+import { elementFrom } from './scalar.ts';
+import { Tensor, type MemoryFormat } from './tensor.ts';
 
 export interface TensorOptions {
   /** Default: the default dtype, `float32` unless `setDefaultDtype` said otherwise. */
@@ -59,6 +61,22 @@ export const allocateFormatted = (
 ): Tensor =>
   channelsLast ? allocateOrdered(shape, channelsLastOrder, dtype, device) : allocate(shape, dtype, device);
 
+/** Memory for something like `x`, in the format asked for: `preserve_format` keeps the order of axes in memory. */
+export const allocateLike = (
+  x: Tensor,
+  format: MemoryFormat,
+  dtype: DType = x.dtype,
+  device = x.device,
+): Tensor => {
+  if (format === 'channels_last') {
+    if (x.ndim !== 4) throw new RuntimeError('required rank 4 tensor to use channels_last format');
+    return allocateOrdered(x.shape, channelsLastOrder, dtype, device);
+  }
+  return format === 'contiguous_format' || isContiguous(x)
+    ? allocate(x.shape, dtype, device)
+    : allocateOrdered(x.shape, memoryOrder(x), dtype, device);
+};
+
 /** @throws RuntimeError for sizes that are negative, not integers, or beyond what the memory can address */
 export const checkSize = (shape: readonly number[], dtype: DType): void => {
   for (const size of shape) {
@@ -105,8 +123,11 @@ export const full = (
   const dtype =
     options.dtype ??
     (typeof value === 'boolean' ? 'bool' : typeof value === 'bigint' ? 'int64' : getDefaultDtype());
-  const tensor = empty(shape, { ...options, dtype });
-  backendOf(tensor.device).fill(tensor, typeof value === 'boolean' ? Number(value) : value);
+  return filled(empty(shape, { ...options, dtype }), value);
+};
+
+const filled = (tensor: Tensor, value: number | bigint | boolean): Tensor => {
+  backendOf(tensor.device).fill(tensor, elementFrom(value, tensor.dtype));
   return tensor;
 };
 
@@ -116,24 +137,27 @@ export const zeros = (shape: readonly number[], options: TensorOptions = {}): Te
 export const ones = (shape: readonly number[], options: TensorOptions = {}): Tensor =>
   full(shape, 1, { ...options, dtype: options.dtype ?? getDefaultDtype() });
 
-/** What a `…Like` function takes from its model unless told otherwise. */
-const like = (model: Tensor, options: TensorOptions): TensorOptions => ({
-  ...options,
-  dtype: options.dtype ?? model.dtype,
-  device: options.device ?? model.device,
-});
+export interface LikeOptions extends TensorOptions {
+  /** How the result lies in memory. Default `'preserve_format'`: the axes in the model's order. */
+  readonly memoryFormat?: MemoryFormat | undefined;
+}
 
-export const emptyLike = (model: Tensor, options: TensorOptions = {}): Tensor =>
-  empty(model.shape, like(model, options));
-export const zerosLike = (model: Tensor, options: TensorOptions = {}): Tensor =>
-  zeros(model.shape, like(model, options));
-export const onesLike = (model: Tensor, options: TensorOptions = {}): Tensor =>
-  ones(model.shape, like(model, options));
+/** Uninitialised memory in the shape of a tensor and, unless told otherwise, its dtype, device and memory order. */
+export const emptyLike = (model: Tensor, options: LikeOptions = {}): Tensor => {
+  const { memoryFormat = 'preserve_format', dtype, device, requiresGrad } = options;
+  return finish(allocateLike(model, memoryFormat, dtype, device), requiresGrad);
+};
+
+/** As `emptyLike`, every element `value`. */
 export const fullLike = (
   model: Tensor,
   value: number | bigint | boolean,
-  options: TensorOptions = {},
-): Tensor => full(model.shape, value, like(model, options));
+  options: LikeOptions = {},
+): Tensor => filled(emptyLike(model, options), value);
+/** As `emptyLike`, every element 0. */
+export const zerosLike = (model: Tensor, options: LikeOptions = {}): Tensor => fullLike(model, 0, options);
+/** As `emptyLike`, every element 1. */
+export const onesLike = (model: Tensor, options: LikeOptions = {}): Tensor => fullLike(model, 1, options);
 
 /**
  * start, start + step, … below end. `arange(5)` counts from 0. Integers throughout give int64, else the default dtype.

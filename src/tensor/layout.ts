@@ -3,9 +3,34 @@ import { elementCount, type View } from '../device/view.ts';
 import { RuntimeError } from '../errors.ts';
 import { sameShape } from './tensor.ts';
 
-/** Axes from the outermost in memory to the innermost. */
-export const memoryOrder = ({ shape, strides }: Pick<View, 'shape' | 'strides'>): readonly number[] =>
-  shape.map((_, axis) => axis).sort((a, b) => strides[b]! - strides[a]! || a - b);
+/**
+ * Axes from the outermost in memory to the innermost, as PyTorch orders them: of equal steps the longer axis is outside,
+ * and an axis that repeats one element stays where it is among the others.
+ *
+ * @see at::infer_dense_strides, TensorIteratorBase::reorder_dimensions
+ */
+export const memoryOrder = ({ shape, strides }: Pick<View, 'shape' | 'strides'>): readonly number[] => {
+  const innermostFirst = shape.map((_, axis) => shape.length - 1 - axis);
+  for (let i = 1; i < innermostFirst.length; i++) {
+    let place = i;
+    for (let before = i - 1; before >= 0; before--) {
+      const [a, b] = [innermostFirst[before]!, innermostFirst[place]!];
+      const order = outside(a, b, shape, strides);
+      if (order < 0) break;
+      if (order > 0) {
+        [innermostFirst[before], innermostFirst[place]] = [b, a];
+        place = before;
+      }
+    }
+  }
+  return innermostFirst.reverse();
+};
+
+/** Positive if axis a belongs outside of b, negative if inside, 0 if there is no telling. */
+const outside = (a: number, b: number, shape: readonly number[], strides: readonly number[]): number => {
+  if (strides[a] === 0 || strides[b] === 0) return 0;
+  return strides[a]! - strides[b]! || Math.max(shape[a]! - shape[b]!, 0);
+};
 
 /** The same, for views whose elements fill a stretch of memory; null when elements overlap or leave gaps. */
 export const denseOrder = (x: Pick<View, 'shape' | 'strides'>): readonly number[] | null => {

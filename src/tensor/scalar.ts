@@ -1,6 +1,7 @@
 /** Numbers as elements of a dtype. */
 import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../half.ts';
 
 /** What c10::convert lets through, and the name of the C++ type in its complaint about anything else. */
 const limits: Readonly<
@@ -34,4 +35,10 @@ export const elementFrom = (value: number | bigint | boolean, dtype: DType): num
     throw new RuntimeError(`value cannot be converted to type ${type} without overflow`);
   }
   return whole;
+};
+
+/** The 16-bit float that is nearest to a number; for other dtypes, whose rounding is left to kernels, the number. */
+export const nearestHalf = (value: number, dtype: DType): number => {
+  if (dtype === 'float16') return f16ToF32(f32ToF16(value));
+  return dtype === 'bfloat16' ? bf16ToF32(f32ToBf16(value)) : value;
 };
