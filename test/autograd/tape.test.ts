@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { grad } from '../../src/autograd/backward.ts';
 import { enableGrad, noGrad } from '../../src/autograd/mode.ts';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import '../../src/methods.ts';
 import { where } from '../../src/ops/compare.ts';
 import { onesLike, tensor, zeros, type Nested } from '../../src/tensor/create.ts';
@@ -289,7 +289,7 @@ const scenarios: Readonly<Record<string, () => Found>> = {
   },
 };
 
-describe.each(targetNames)('on %s', (target) => {
+describe.each(availableTargets())('on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   it.each(Object.entries(golden.scenarios))('%s happens as in PyTorch', (name, expected) => {

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { grad } from '../../src/autograd/backward.ts';
 import { noGrad } from '../../src/autograd/mode.ts';
 import { call, definedOps, type Inputs, type Op } from '../../src/autograd/op.ts';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import '../../src/index.ts';
 import { tensor } from '../../src/tensor/create.ts';
 import { toTypedArray } from '../../src/tensor/host.ts';
@@ -90,7 +90,7 @@ const defined = (op: AnyOp, sample: Sample, half: Half): Found =>
     return found;
   });
 
-describe.each(targetNames)('on %s', (target) => {
+describe.each(availableTargets())('on %s', (target) => {
   beforeEach(() => setTarget(target));
   for (const half of halves) {
     for (const op of definedOps()) {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import type { DType } from '../../src/dtype.ts';
 import { argReduce } from '../../src/kernels/arg-reduce.ts';
 import { groups } from './definitions.ts';
@@ -47,7 +47,7 @@ const agree = (
   expect(read(alone)).toEqual(read(positions));
 };
 
-describe.each(targetNames)('argReduce on %s', (target) => {
+describe.each(availableTargets())('argReduce on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   it('finds the first extreme of rows and columns of awkward lengths', () => {

@@ -1,6 +1,6 @@
 /** Convolution and its gradients, by every algorithm and on every target, against their definition. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { currentTarget, setTarget, targetNames } from '../../src/device/target.ts';
+import { currentTarget, setTarget, availableTargets } from '../../src/device/target.ts';
 import type { DType } from '../../src/dtype.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
 import { cases, largeCases, outcomes } from './conv-cases.ts';
@@ -11,7 +11,7 @@ afterAll(() => {
 });
 
 const algorithms: readonly Algorithm[] = ['implicit', 'direct'];
-const configurations = targetNames.flatMap((target) =>
+const configurations = availableTargets().flatMap((target) =>
   algorithms.map((algorithm) => ({ target, algorithm })),
 );
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import { dtypes, type DType } from '../../src/dtype.ts';
 import { copy } from '../../src/kernels/copy.ts';
 import { arange, fill } from '../../src/kernels/fill.ts';
@@ -8,7 +8,7 @@ import { as, laidOut, read, tensor, write, type Element } from './tensors.ts';
 const all = Object.keys(dtypes) as DType[];
 const isFloat = (dtype: DType): boolean => dtypes[dtype].category === 'float';
 
-describe.each(targetNames)('copy on %s', (target) => {
+describe.each(availableTargets())('copy on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   const samples = (from: DType): Element[] => {
@@ -47,6 +47,33 @@ describe.each(targetNames)('copy on %s', (target) => {
       const out = tensor(to, [5]);
       copy(out, x);
       expect(read(out)).toEqual(values.map((v) => as(to, v)));
+    }
+  });
+
+  it.each(['float32', 'float64', 'float16', 'bfloat16'] as const)(
+    'wraps what of %s is beyond an integer type, and makes 0 of NaN and infinities',
+    (from) => {
+      const sizes = [300.7, 65504, 2 ** 31, 2 ** 31 - 0.5, 2 ** 31 + 0.5, 3e9, 2 ** 32, 1e10];
+      const large = [2 ** 63, 2 ** 63 + 2 ** 41, 1e19, 2 ** 64, 3e19, 1e30];
+      const values = [...sizes, ...large].flatMap((x) => [x, -x]).map((x) => as(from, x) as number);
+      const finite = values.filter(Number.isFinite);
+      const x = tensor(from, [finite.length + 3], [...finite, NaN, Infinity, -Infinity]);
+      for (const to of ['int64', 'int32', 'int8', 'uint8'] as const) {
+        const out = tensor(to, [finite.length + 3]);
+        copy(out, x);
+        expect(read(out), to).toEqual([...finite, 0, 0, 0].map((v) => as(to, v)));
+      }
+    },
+  );
+
+  it.each(all)('copies %s from and to places between 32-bit words', (dtype) => {
+    const values = Array.from({ length: 12 }, (_, i) => as(dtype, (i * 5) % 7));
+    for (const [from, to] of [[0, 1] as const, [1, 0] as const, [3, 1] as const]) {
+      const x = laidOut(dtype, [2, 6], { offset: from });
+      const out = laidOut(dtype, [2, 6], { offset: to });
+      write(x, values);
+      copy(out, x);
+      expect(read(out)).toEqual(values);
     }
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, beforeEach } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import type { View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
 import { map } from '../../src/kernels/elementwise.ts';
@@ -12,7 +12,7 @@ const counting = (count: number, dtype: DType): Element[] =>
 const sum = (dtype: DType, x: readonly Element[], y: readonly Element[]): Element[] =>
   x.map((a, i) => as(dtype, dtype === 'int64' ? BigInt(a) + BigInt(y[i]!) : Number(a) + Number(y[i])));
 
-describe.each(targetNames)('map on %s', (target) => {
+describe.each(availableTargets())('map on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   it.each([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1000])(

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import { elementCount, type View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
 import { gather, indexAdd, indexInRange, indexSelect, scatterAdd } from '../../src/kernels/indexing.ts';
@@ -111,7 +111,7 @@ const cases: readonly Case[] = [
   { shape: [19, 70], axis: 1, count: 66 },
 ];
 
-describe.each(targetNames)('positions from a table on %s', (target) => {
+describe.each(availableTargets())('positions from a table on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   it.each(cases)('select and add rows, as the definition does, for $shape along $axis', (given) => {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
 import { autograd, nn, type Tensor } from '../../src/index.ts';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import { conv2dOf, type PythonConv2dArgs } from '../golden/conv2d-args.ts';
 import { goldenJson, goldenTensor, type GoldenRef } from '../golden/golden.ts';
 
@@ -26,7 +26,7 @@ interface Case {
 const { cases } = goldenJson<{ cases: readonly Case[] }>('double_backward.json');
 const load = (ref: FloatRef): Tensor => flow.tensor(goldenTensor(ref), { shape: ref.shape });
 
-describe.each(targetNames)("Second derivatives of Conv2d on %s are PyTorch's", (target) => {
+describe.each(availableTargets())("Second derivatives of Conv2d on %s are PyTorch's", (target) => {
   afterAll(() => {
     setTarget('wasm');
   });

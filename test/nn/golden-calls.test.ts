@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import * as flow from '../../src/index.ts';
 import { nn, type Tensor } from '../../src/index.ts';
 import { sumToSize } from '../../src/ops/reductions.ts';
@@ -40,7 +40,7 @@ const compare = (what: string, found: Tensor, expected: GoldenArray, dtype: Dtyp
   expect(found.toTypedArray(), what).toBeAllclose(values, allowance(values, dtype));
 };
 
-describe.each(targetNames)('on %s', (target) => {
+describe.each(availableTargets())('on %s', (target) => {
   beforeAll(() => setTarget(target));
   afterAll(() => setTarget('wasm'));
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import * as flow from '../../src/index.ts';
 import { nn, type Tensor } from '../../src/index.ts';
 import { allowance, cotangentOf, golden, tensorOf, valuesOf, type GoldenArray } from '../golden/nn.ts';
@@ -29,7 +29,7 @@ const compare = (
 
 const cases = golden.modules.map((m) => [`${m.repr}${m.training ? '' : ' in evaluation'}`, m] as const);
 
-describe.each(targetNames)('layers compute what they compute in PyTorch, on %s', (target) => {
+describe.each(availableTargets())('layers compute what they compute in PyTorch, on %s', (target) => {
   beforeAll(() => setTarget(target));
   afterAll(() => setTarget('wasm'));
 

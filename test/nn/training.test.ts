@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import * as flow from '../../src/index.ts';
 import { data, nn, optim } from '../../src/index.ts';
 import { golden, valuesOf } from '../golden/nn.ts';
 
-describe.each(targetNames)(
+describe.each(availableTargets())(
   'a network trained from one seed has PyTorch losses at every step, on %s',
   (target) => {
     beforeAll(() => setTarget(target));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { grad } from '../../src/autograd/backward.ts';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import type { DType } from '../../src/dtype.ts';
 import '../../src/methods.ts';
 import { tensor } from '../../src/tensor/create.ts';
@@ -133,7 +133,7 @@ const tolerance = { float32: { rtol: 5e-7, atol: 1e-38 }, float64: { rtol: 2e-15
 /** PyTorch has 1/6, and alpha in the gradient of celu, in float32 only. */
 const singleConstants: ReadonlySet<string> = new Set(['celu 1.7', 'hardsigmoid']);
 
-describe.each(targetNames)('on %s', (target) => {
+describe.each(availableTargets())('on %s', (target) => {
   beforeEach(() => setTarget(target));
 
   describe.each(['float32', 'float64'] as const)('of %s', (dtype) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setTarget, targetNames } from '../../src/device/target.ts';
+import { setTarget, availableTargets } from '../../src/device/target.ts';
 import * as flow from '../../src/index.ts';
 import { nn, optim } from '../../src/index.ts';
 import { allowance, golden, tensorOf, valuesOf } from '../golden/nn.ts';
@@ -10,7 +10,7 @@ const optimizerOf = (
   options: never,
 ): optim.SGD | optim.Adam | optim.AdamW => new optim[name](params, options);
 
-describe.each(targetNames)("optimizers follow PyTorch's steps, on %s", (target) => {
+describe.each(availableTargets())("optimizers follow PyTorch's steps, on %s", (target) => {
   beforeAll(() => setTarget(target));
   afterAll(() => setTarget('wasm'));
 
