@@ -56,7 +56,7 @@ export interface Backend {
     inputs: readonly View[],
     scalars?: readonly (number | bigint)[],
   ): void;
-  /** out ← input, converted (spec of `Tensor.copy_`: float to integer truncates, to bool is x ≠ 0), any strides. */
+  /** out ← input, converted (spec of `Tensor.copy_`: float to integer truncates and wraps, to bool is x ≠ 0), any strides. */
   copy(out: View, input: View): void;
   fill(out: View, value: number | bigint): void;
   /** out[i] = start + i · step over the logical order of a contiguous view. */

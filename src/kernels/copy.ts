@@ -5,7 +5,7 @@ import { identity } from './math/index.ts';
 
 /**
  * `Backend.copy` on a CPU. The elements are computed with as the dtype they come from, and converted once: floats
- * truncate to integers, to bool is x ≠ 0.
+ * truncate to integers and wrap around, to bool is x ≠ 0.
  */
 export const copy = (out: View, input: View): void => {
   if (out.dtype !== input.dtype) {

@@ -20,6 +20,7 @@ import { specialised } from './once.ts';
 import { axisArguments, axisOffsets, axisParameters, positions } from './axes.ts';
 import { region } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
+import { converted } from './math/convert.ts';
 import { COLUMNS } from './reduce-kernel.ts';
 import { collapse } from './walk.ts';
 
@@ -93,7 +94,8 @@ const sums = specialised(({ from, to, single, outer }: Variant): KernelDefinitio
             pointer(args, 'out').plus(outAt!).walk(),
           ];
           loop(number(args, 'count'), () => {
-            const term = to === 'bool' ? zeroOrOne(from.at(i).ne(0), element) : from.at(i).to(element);
+            const term =
+              to === 'bool' ? zeroOrOne(from.at(i).ne(0), element) : converted(from.at(i), element);
             total.update('add', term);
             into.set(i, to === 'bool' ? zeroOrOne(total.ne(0), element) : total.to(elementOf(to)));
             from.advance(number(args, 'x_stride'));

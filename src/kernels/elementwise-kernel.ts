@@ -25,6 +25,7 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
+import { converted } from './math/convert.ts';
 
 /** How the innermost axis crosses a tensor: its elements follow one another, or are one and the same, or lie apart. */
 export type Step = 'contiguous' | 'repeated' | 'strided';
@@ -146,13 +147,13 @@ const strided = (step: Value): Crossing => ({
 
 /** An element in memory as the dtype to compute in. */
 const toCompute = (x: Value, from: DType, to: DType): Value =>
-  to === 'bool' && from !== 'bool' ? oneWhere(x.ne(0), elementOf(to)) : x.to(elementOf(to));
+  to === 'bool' && from !== 'bool' ? oneWhere(x.ne(0), elementOf(to)) : converted(x, elementOf(to));
 
-/** A result as memory holds the dtype: floats truncate to integers, to bool is x ≠ 0, masks are 0 and 1. */
+/** A result as memory holds the dtype: floats truncate to integers and wrap around, to bool is x ≠ 0, masks are 0 and 1. */
 const toMemory = (x: Value, dtype: DType): Value => {
   const element = elementOf(dtype);
   if (isMask(x.type.element)) return oneWhere(x, element);
-  return dtype === 'bool' ? oneWhere(x.ne(0), element) : x.to(element);
+  return dtype === 'bool' ? oneWhere(x.ne(0), element) : converted(x, element);
 };
 
 const oneWhere = (mask: Value, element: ElementType): Value =>

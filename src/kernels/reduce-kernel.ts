@@ -27,6 +27,7 @@ import {
 import { number, pointer } from './arguments.ts';
 import { axisOffsets, axisParameters } from './axes.ts';
 import { elementOf } from './elementwise-kernel.ts';
+import { converted } from './math/convert.ts';
 import { Row } from './row.ts';
 
 /** How two partial results become one. */
@@ -117,7 +118,7 @@ const contributionOf = (variant: Variant, x: Value, centre: Value | undefined): 
   const element = elementOf(to);
   if (contribution === 'any' || contribution === 'all')
     return x.ne(0).select(constant(1, { element, lanes: x.lanes }), 0);
-  const wide = x.to(element);
+  const wide = converted(x, element);
   return rules[contribution].term(centre === undefined ? wide : wide.sub(centre));
 };
 
