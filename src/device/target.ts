@@ -135,7 +135,7 @@ const isAvailable = (name: TargetName): boolean => {
 /** The targets that can run here: `interpret` and `wasm` everywhere, `avx2` and `avx512` as the processor, its system and koffi allow. */
 export const availableTargets = (): TargetName[] => targetNames.filter(isAvailable);
 
-const fastestFirst = ['wasm', 'avx512', 'avx2'] as const satisfies readonly TargetName[];
+const fastestFirst = ['avx512', 'avx2', 'wasm'] as const satisfies readonly TargetName[];
 
 let current: Target | null = null;
 
