@@ -3,7 +3,7 @@ import { classes } from './form.ts';
 import type { Form } from './form.ts';
 import { formsOf } from './instructions.ts';
 import type { Mnemonic } from './instructions.ts';
-import type { Gpr, Memory, Operand } from './operands.ts';
+import type { Gpr, Memory, Operand, Vector } from './operands.ts';
 
 /** The form an instruction is encoded in: the first of its mnemonic's that takes these operands and decorations. */
 export function findForm(instruction: X64Instruction): Form | undefined {
@@ -22,7 +22,7 @@ const byClasses = new Map<Mnemonic, Map<number, readonly Form[]>>();
 function candidates({ mnemonic, operands }: X64Instruction): readonly Form[] {
   // The highest bit of an operand's class tells the others.
   let key = operands.length;
-  for (let i = 0; i < operands.length; i++) key = key * 32 + Math.clz32(classOf(operands[i]!));
+  for (let i = 0; i < operands.length; i++) key = key * 64 + Math.clz32(classOf(operands[i]!));
   let ofMnemonic = byClasses.get(mnemonic);
   if (!ofMnemonic) byClasses.set(mnemonic, (ofMnemonic = new Map<number, readonly Form[]>()));
   let forms = ofMnemonic.get(key);
@@ -42,11 +42,14 @@ function allows(form: Form, { operands, mask, zeroing, rounding, sae }: X64Instr
   if (form.immediate >= 0) {
     const { min, max } = form.slots[form.immediate]!;
     const value = operands[form.immediate] as number | bigint;
-    if (value < min || value > max) return false;
+    if (value < min || value > max || (typeof value === 'number' && !Number.isInteger(value))) return false;
   }
-  if (form.encoding !== 'evex') return mask === undefined && !zeroing && rounding === undefined && !sae;
+  if (form.encoding !== 'evex') {
+    if (form.gathers && (operands[form.rm] as Memory).index! > 15) return false;
+    return mask === undefined && !zeroing && rounding === undefined && !sae;
+  }
   if (form.gathers && mask === undefined) return false;
-  if (mask !== undefined && !form.masking) return false;
+  if (mask !== undefined && (!form.masking || mask < 1 || mask > 7)) return false;
   if (zeroing && (mask === undefined || !form.zeroing || (form.rm === 0 && isMemory(operands[0]))))
     return false;
   if (rounding === undefined && !sae) return true;
@@ -80,17 +83,16 @@ function isMemory(operand: Operand | undefined): boolean {
   return typeof operand === 'object' && operand.kind === 'memory';
 }
 
+/** Bits of `classes`, or 0 where there is no such register. */
 function classOf(operand: Operand): number {
   if (typeof operand !== 'object') return classes.immediate;
   switch (operand.kind) {
     case 'gpr':
       return gprClass(operand);
-    case 'vector': {
-      const low = operand.bits === 128 ? classes.xmm : operand.bits === 256 ? classes.ymm : classes.zmm;
-      return operand.number < 16 ? low : low << 3;
-    }
+    case 'vector':
+      return vectorClass(operand);
     case 'opmask':
-      return classes.k;
+      return operand.number >= 0 && operand.number < 8 ? classes.k : 0;
     case 'memory':
       return memoryClass(operand);
     case 'label':
@@ -99,13 +101,22 @@ function classOf(operand: Operand): number {
 }
 
 function gprClass({ number, bits }: Gpr): number {
+  if (!(number >= 0 && number < 16)) return 0;
   const size = bits === 64 ? 3 : bits === 32 ? 2 : bits === 16 ? 1 : 0;
-  const any = 1 << size;
+  const any = classes.r8 << size;
   if (number === 0) return any | (classes.al << size);
   return number === 1 && bits === 8 ? any | classes.cl : any;
 }
 
-function memoryClass({ bits, indexBits, broadcast }: Memory): number {
+function vectorClass({ number, bits }: Vector): number {
+  if (!(number >= 0 && number < 32)) return 0;
+  const low = bits === 128 ? classes.xmm : bits === 256 ? classes.ymm : classes.zmm;
+  return number < 16 ? low : low << 3;
+}
+
+function memoryClass({ bits, base, index, indexBits, broadcast }: Memory): number {
+  if (base !== undefined && !(base >= 0 && base < 16)) return 0;
+  if (index !== undefined && !(index >= 0 && index < (indexBits === undefined ? 16 : 32))) return 0;
   if (indexBits !== undefined)
     return indexBits === 128 ? classes.vmx : indexBits === 256 ? classes.vmy : classes.vmz;
   if (broadcast) return bits === 32 ? classes.m32bcst : bits === 64 ? classes.m64bcst : 0;

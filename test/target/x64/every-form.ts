@@ -2,7 +2,7 @@ import type { Rounding, X64Instruction } from '../../../src/target/x64/code.ts';
 import { classes, type Form, type Slot } from '../../../src/target/x64/form.ts';
 import { formsOf, instructions, type Mnemonic } from '../../../src/target/x64/instructions.ts';
 import { findForm } from '../../../src/target/x64/match.ts';
-import type { Gpr, Memory, Operand, Vector } from '../../../src/target/x64/operands.ts';
+import type { Gpr, Label, Memory, Operand, Vector } from '../../../src/target/x64/operands.ts';
 
 export const mnemonics = Object.keys(instructions) as Mnemonic[];
 
@@ -60,9 +60,12 @@ const lockable = new Set<Mnemonic>([
   'cmpxchg',
 ]);
 
-/** Gathers are undefined where destination, indices and mask are not three registers. */
-function distinctRegisters({ operands }: X64Instruction, { gathers }: Form): boolean {
-  if (!gathers) return true;
+/**
+ * Gathers are undefined where destination, indices and mask are not three registers. And of an exchange of a register
+ * with itself GNU as makes a nop.
+ */
+function distinctRegisters({ mnemonic, operands }: X64Instruction, { gathers }: Form): boolean {
+  if (!gathers && mnemonic !== 'xchg') return true;
   const numbers = operands.map((operand) =>
     typeof operand !== 'object' || operand.kind === 'label'
       ? -1
@@ -73,7 +76,7 @@ function distinctRegisters({ operands }: X64Instruction, { gathers }: Form): boo
   return new Set(numbers).size === numbers.length;
 }
 
-const isMemory = (operand: Operand | undefined): boolean =>
+const isMemory = (operand: Operand | undefined): operand is Memory =>
   typeof operand === 'object' && operand.kind === 'memory';
 
 const gprSizes = [8, 16, 32, 64] as const;
@@ -169,4 +172,25 @@ function addresses(memory: Memory, unit: number): Memory[] {
 /** All instructions of all forms. */
 export function everyInstruction(): X64Instruction[] {
   return mnemonics.flatMap((mnemonic) => formsOf(mnemonic).flatMap((form) => instructionsOf(mnemonic, form)));
+}
+
+/** For each form that takes memory, an instruction that reaches it relative to rip. */
+export function everyRelativeInstruction(label: Label): X64Instruction[] {
+  return mnemonics.flatMap((mnemonic) =>
+    formsOf(mnemonic).flatMap((form) => {
+      const plain = instructionsOf(mnemonic, form).find(({ operands }) => operands.some(isMemory));
+      if (!plain || form.gathers) return [];
+      const relative = (operand: Operand): Operand =>
+        isMemory(operand)
+          ? {
+              kind: 'memory',
+              bits: operand.bits,
+              broadcast: operand.broadcast ?? false,
+              label,
+              displacement: 8,
+            }
+          : operand;
+      return [{ ...plain, operands: plain.operands.map(relative) }];
+    }),
+  );
 }
