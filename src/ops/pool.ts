@@ -1,6 +1,7 @@
 /** Pooling over windows of [N, C, H, W] or [C, H, W]. */
 import { call, defineOp } from '../autograd/op.ts';
 import type { PoolGeometry } from '../device/backend.ts';
+import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { allocate, allocateFormatted, allocateLike } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
@@ -204,7 +205,7 @@ export const maxPool2dWithIndices = (
   return x.ndim === 4 ? [out, positions] : [out.squeeze(0), positions.squeeze(0)];
 };
 
-/** The mean of each window. @see torch.nn.functional.avg_pool2d */
+/** The mean of each window; of int64 rounded toward 0. @see torch.nn.functional.avg_pool2d */
 export const avgPool2d = (
   x: Tensor,
   kernelSize: Pair,
@@ -248,8 +249,8 @@ const batchOf = (op: string, x: Tensor): Tensor => {
       `Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:[${x.shape.join(', ')}]`,
     );
   }
-  if (!x.isFloatingPoint())
-    throw new RuntimeError(`"${op}" not implemented for '${x.dtype === 'int64' ? 'Long' : x.dtype}'`);
+  if (!x.isFloatingPoint() && !(op === 'avg_pool2d' && x.dtype === 'int64'))
+    throw new RuntimeError(`"${op}" not implemented for '${dtypes[x.dtype].scalarType}'`);
   return x.ndim === 4 ? x : x.unsqueeze(0);
 };
 

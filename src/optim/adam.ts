@@ -39,27 +39,27 @@ abstract class AdamBase extends Optimizer<AdamOptions, AdamState> {
     super(params, options);
   }
 
-  protected override update(parameter: Tensor, grad: Tensor, options: AdamOptions): void {
+  protected override update(parameter: Tensor, values: Tensor, grad: Tensor, options: AdamOptions): void {
     const { lr, betas, eps, amsgrad } = options;
     const state = this.stateOf(parameter, () => ({
       step: 0,
-      expAvg: zerosLike(parameter),
-      expAvgSq: zerosLike(parameter),
-      maxExpAvgSq: amsgrad ? zerosLike(parameter) : null,
+      expAvg: zerosLike(values),
+      expAvgSq: zerosLike(values),
+      maxExpAvgSq: amsgrad ? zerosLike(values) : null,
     }));
     state.step++;
-    const direction = this.decayed(parameter, options.maximize ? grad.neg() : grad, options);
+    const direction = this.decayed(values, options.maximize ? grad.neg() : grad, options);
     state.expAvg.mul_(betas[0]).add_(direction, { alpha: 1 - betas[0] });
     state.expAvgSq.mul_(betas[1]).addcmul_(direction, direction, { value: 1 - betas[1] });
     const correction1 = 1 - betas[0] ** state.step;
     const correction2 = 1 - betas[1] ** state.step;
     if (state.maxExpAvgSq) state.maxExpAvgSq.copy_(state.maxExpAvgSq.maximum(state.expAvgSq));
     const denominator = (state.maxExpAvgSq ?? state.expAvgSq).sqrt().div_(Math.sqrt(correction2)).add_(eps);
-    parameter.addcdiv_(state.expAvg, denominator, { value: -lr / correction1 });
+    values.addcdiv_(state.expAvg, denominator, { value: -lr / correction1 });
   }
 
   /** The gradient to follow, after weight decay has had its effect. */
-  protected abstract decayed(parameter: Tensor, grad: Tensor, options: AdamOptions): Tensor;
+  protected abstract decayed(values: Tensor, grad: Tensor, options: AdamOptions): Tensor;
 }
 
 const adamDefaults: AdamOptions = {
@@ -76,8 +76,8 @@ export class Adam extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, ...options });
   }
-  protected override decayed(parameter: Tensor, grad: Tensor, { weightDecay }: AdamOptions): Tensor {
-    return weightDecay === 0 ? grad : grad.add(parameter, { alpha: weightDecay });
+  protected override decayed(values: Tensor, grad: Tensor, { weightDecay }: AdamOptions): Tensor {
+    return weightDecay === 0 ? grad : grad.add(values, { alpha: weightDecay });
   }
 }
 
@@ -86,8 +86,8 @@ export class AdamW extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, weightDecay: 0.01, ...options });
   }
-  protected override decayed(parameter: Tensor, grad: Tensor, { lr, weightDecay }: AdamOptions): Tensor {
-    if (weightDecay !== 0) parameter.mul_(1 - lr * weightDecay);
+  protected override decayed(values: Tensor, grad: Tensor, { lr, weightDecay }: AdamOptions): Tensor {
+    if (weightDecay !== 0) values.mul_(1 - lr * weightDecay);
     return grad;
   }
 }

@@ -1,5 +1,6 @@
 /** What optimizers share: groups of parameters with options of their own, state per parameter. */
 import { noGrad } from '../autograd/mode.ts';
+import { isHalf } from '../dtype.ts';
 import { ValueError } from '../errors.ts';
 import { scope } from '../tensor/scope.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -62,7 +63,10 @@ export abstract class Optimizer<Options extends object, State extends object> {
           if (grad === null) continue;
           // What is computed on the way is given back at once, but not what the optimizer remembers.
           scope(() => {
-            this.update(parameter, grad, group);
+            const half = isHalf(parameter.dtype);
+            const values = half ? parameter.to('float32') : parameter;
+            this.update(parameter, values, half ? grad.to('float32') : grad, group);
+            if (half) parameter.copy_(values);
             return this.state.get(parameter);
           });
         }
@@ -70,8 +74,13 @@ export abstract class Optimizer<Options extends object, State extends object> {
     });
   }
 
-  /** One parameter's step, outside the tape. */
-  protected abstract update(parameter: Tensor, grad: Tensor, options: Options): void;
+  /**
+   * One parameter's step, outside the tape.
+   *
+   * @param values  what is to be changed: the parameter itself; or of a 16-bit one its float32 copy, which is rounded
+   *   into it afterwards. So what is remembered of it is float32, too: squares of gradients would vanish in 16 bits.
+   */
+  protected abstract update(parameter: Tensor, values: Tensor, grad: Tensor, options: Options): void;
 
   protected stateOf(parameter: Tensor, initial: () => State): State {
     let state = this.state.get(parameter);

@@ -47,16 +47,16 @@ export class SGD extends Optimizer<SGDOptions, SGDState> {
     super(params, defaults);
   }
 
-  protected override update(parameter: Tensor, grad: Tensor, options: SGDOptions): void {
+  protected override update(parameter: Tensor, values: Tensor, grad: Tensor, options: SGDOptions): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = options;
     let direction = maximize ? grad.neg() : grad;
-    if (weightDecay !== 0) direction = direction.add(parameter, { alpha: weightDecay });
+    if (weightDecay !== 0) direction = direction.add(values, { alpha: weightDecay });
     if (momentum !== 0) {
       const known = this.state.has(parameter);
       const { momentumBuffer } = this.stateOf(parameter, () => ({ momentumBuffer: direction.clone() }));
       if (known) momentumBuffer.mul_(momentum).add_(direction, { alpha: 1 - dampening });
       direction = nesterov ? direction.add(momentumBuffer, { alpha: momentum }) : momentumBuffer;
     }
-    parameter.add_(direction, { alpha: -lr });
+    values.add_(direction, { alpha: -lr });
   }
 }

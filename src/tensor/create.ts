@@ -210,7 +210,7 @@ export const eye = (n: number, m: number = n, options: TensorOptions = {}): Tens
  *
  * From nested arrays: the shape is theirs, and the dtype bool or, for bigints, int64, otherwise the default dtype.
  * From a typed array: flat unless `shape` is given; the dtype is the array's (Float32Array → float32, Float64Array →
- * float64, BigInt64Array → int64, Int32Array → int32, Int8Array → int8, Uint8Array → uint8).
+ * float64, Float16Array → float16, BigInt64Array → int64, Int32Array → int32, Int8Array → int8, Uint8Array → uint8).
  *
  * @throws ValueError when rows differ in length or the shape does not fit the number of values
  * @see torch.tensor

@@ -7,7 +7,16 @@ import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../half.ts';
 import { backendOf } from './devices.ts';
 import type { Tensor } from './tensor.ts';
 
+/** Where the runtime has it (Node 24, browsers of 2025); declared here, so that the library compiles for others, too. */
+export interface HalfArray extends ArrayBufferView {
+  readonly length: number;
+  readonly BYTES_PER_ELEMENT: number;
+  readonly [Symbol.toStringTag]: 'Float16Array';
+  [index: number]: number;
+}
+
 export type NumericArray =
+  | HalfArray
   | Float32Array
   | Float64Array
   | BigInt64Array
@@ -20,6 +29,7 @@ export type NumericArray =
 
 /** The dtype that a typed array's elements have as a tensor. */
 export const arrayDtype = (array: NumericArray): DType => {
+  if (isHalfArray(array)) return 'float16';
   if (array instanceof Float32Array) return 'float32';
   if (array instanceof Float64Array) return 'float64';
   if (array instanceof BigInt64Array) return 'int64';
@@ -27,6 +37,9 @@ export const arrayDtype = (array: NumericArray): DType => {
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
   return 'int32';
 };
+
+const isHalfArray = (array: ArrayBufferView): array is HalfArray =>
+  (array as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Float16Array';
 
 type RawArray =
   Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
@@ -61,12 +74,13 @@ export const writeElements = (
 ): void => {
   const window = rawWindow(target);
   const { dtype } = target;
-  if (
+  const asStored =
     ArrayBuffer.isView(values) &&
     arrayDtype(values) === dtype &&
-    values.BYTES_PER_ELEMENT === window.BYTES_PER_ELEMENT
-  ) {
-    (window as Uint8Array).set(values as Uint8Array);
+    values.BYTES_PER_ELEMENT === window.BYTES_PER_ELEMENT;
+  if (asStored) {
+    const { buffer, byteOffset: from, length } = values;
+    (window as Uint8Array).set(rawArrays[dtype](buffer, from, length) as Uint8Array);
     return;
   }
   const convert = fromNumber[dtype];
