@@ -16,7 +16,8 @@ export type Algorithm = 'implicit' | 'direct' | 'winograd2' | 'winograd4';
  * 48 and 40.
  */
 export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
-  if (ordered !== null && (isWinograd(correlation) || !ordered.startsWith('winograd'))) return ordered;
+  const order = orderFor(correlation);
+  if (order !== null) return order;
   return correlation.taps.out.size <= 12 ? 'direct' : 'implicit';
 };
 
@@ -27,8 +28,11 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
  *
  * Measured likewise: 56 wide, 8 channels 26 and 54, 32: 48 and 60; 14 wide, 8: 22 and 28, 16: 35 and 28, 32: 46 and 29.
  */
-export const chooseWeightGrad = (machine: Machine, channels: number, width: number): Algorithm => {
-  if (ordered !== null) return ordered;
+export const chooseWeightGrad = (machine: Machine, correlation: Correlation): Algorithm => {
+  const order = orderFor(correlation);
+  if (order !== null) return order;
+  const channels = correlation.taps.out.size;
+  const width = correlation.out.shape[3]!;
   const vectors = width / machine.lanes('f32');
   const steps = Math.floor(vectors) + (Number.isInteger(vectors) ? 0 : 4.5) + 0.5;
   const direct = vectors / steps;
@@ -37,6 +41,10 @@ export const chooseWeightGrad = (machine: Machine, channels: number, width: numb
 };
 
 let ordered: Algorithm | null = null;
+
+/** The algorithm that a test wants, if it is one for this. */
+const orderFor = (correlation: Correlation): Algorithm | null =>
+  ordered !== null && ordered.startsWith('winograd') && !isWinograd(correlation) ? null : ordered;
 
 /** Everything that `work` convolves is done by one algorithm: for tests and measurements. */
 export const withAlgorithm = <T>(algorithm: Algorithm, work: () => T): T => {

@@ -11,6 +11,7 @@ import { implicitCorrelation } from './implicit.ts';
 import { inputGrad } from './input-grad.ts';
 import { implicitWeightGrad, inWideType } from './weight-grad.ts';
 import { winogradCorrelation } from './winograd/index.ts';
+import { winogradWeightGrad } from './winograd/weight-grad.ts';
 
 export const conv2d = (
   out: View,
@@ -28,15 +29,8 @@ export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geome
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
   inWideType(gradWeight, (out) => {
-    const algorithms = {
-      implicit: implicitWeightGrad,
-      direct: directWeightGrad,
-      winograd2: implicitWeightGrad,
-      winograd4: implicitWeightGrad,
-    };
-    const [, channels, , width] = grad.shape as [number, number, number, number];
-    const algorithm = chooseWeightGrad(currentTarget().machine, channels / geometry.groups, width);
-    algorithms[algorithm](out, grad, input, geometry);
+    const algorithm = chooseWeightGrad(currentTarget().machine, forward(grad, input, out, null, geometry));
+    weightGrads[algorithm](out, grad, input, geometry);
   });
 };
 
@@ -47,6 +41,21 @@ const correlate = (correlation: Correlation): void => {
 const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => void>> = {
   implicit: implicitCorrelation,
   direct: directCorrelation,
-  winograd2: (correlation) => winogradCorrelation(correlation, 2),
-  winograd4: (correlation) => winogradCorrelation(correlation, 4),
+  winograd2: (correlation) => {
+    winogradCorrelation(correlation, 2);
+  },
+  winograd4: (correlation) => {
+    winogradCorrelation(correlation, 4);
+  },
+};
+
+const weightGrads: Readonly<Record<Algorithm, typeof implicitWeightGrad>> = {
+  implicit: implicitWeightGrad,
+  direct: directWeightGrad,
+  winograd2: (...args) => {
+    winogradWeightGrad(...args, 2);
+  },
+  winograd4: (...args) => {
+    winogradWeightGrad(...args, 4);
+  },
 };

@@ -8,137 +8,60 @@
  */
 import { launch, type Region } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
-import type { Storage } from '../../../device/storage.ts';
 import { currentTarget } from '../../../device/target.ts';
-import { elementCount, storageOf, type View } from '../../../device/view.ts';
-import { loadedElement, storageBytes, type Machine } from '../../../lang/index.ts';
+import { storageOf, type View } from '../../../device/view.ts';
+import { storageBytes } from '../../../lang/index.ts';
 import { tileOf } from '../../gemm-tile.ts';
-import { eachChunk, type Chunk, type Correlation } from '../correlation.ts';
-import { pointsOf, tileLayout, type TileLayout } from './layout.ts';
+import type { Correlation } from '../correlation.ts';
+import {
+  eachBlock,
+  elementOf,
+  layoutOf,
+  rowsOfBlock,
+  strips,
+  transformTiles,
+  undilated,
+  type Block,
+} from './blocks.ts';
+import { pointsOf, type TileLayout } from './layout.ts';
 import { TAPS, type TileSize } from './matrices.ts';
 import { multiplyKernel } from './multiply.ts';
 import { outputKernel } from './output.ts';
 import { transformedTaps, type TransformedTaps } from './taps.ts';
-import { tilesKernel } from './tiles.ts';
 
-/** Whether the algorithm is one for this correlation: 3 × 3 taps without stride. */
+/** Whether the algorithm is one for this correlation: 3 × 3 taps at stride 1, of whatever dilation. */
 export const isWinograd = ({ taps, stride }: Correlation): boolean =>
   taps.rows.size === TAPS && taps.columns.size === TAPS && stride[0] === 1 && stride[1] === 1;
 
 /** @param m  outputs along each axis of a tile */
 export const winogradCorrelation = (correlation: Correlation, m: TileSize): void => {
   const transformed = transformedTaps(correlation.taps, correlation.groups, m);
+  const atOnce = tilesAtOnce(correlation, m);
   for (const dense of undilated(correlation))
-    for (const strip of strips(dense, m)) correlate(strip, transformed, m);
-};
-
-/**
- * A dilation d reads every d-th row and column only: d × d correlations without dilation, each of every d-th output
- * from a place of its own on.
- */
-const undilated = (correlation: Correlation): Correlation[] => {
-  const { dilation, origin, out, input } = correlation;
-  if (dilation[0] === 1 && dilation[1] === 1) return [correlation];
-  const phases = (axis: 0 | 1): { first: number; shift: number; start: number }[] => {
-    const d = dilation[axis];
-    return Array.from({ length: Math.min(d, out.shape[axis + 2]!) }, (_, first) => {
-      const begin = origin[axis] + first;
-      const start = ((begin % d) + d) % d;
-      return { first, start, shift: (begin - start) / d };
-    });
-  };
-  return phases(0).flatMap((row) =>
-    phases(1).map((column): Correlation => ({
-      ...partOf(correlation, (view) => every(view, dilation, [row.first, column.first])),
-      input: every(input, dilation, [row.start, column.start]),
-      dilation: [1, 1],
-      origin: [row.shift, column.shift],
-    })),
-  );
-};
-
-/** The correlation with a part of its output, and of what is added to it, instead of the whole. */
-const partOf = (correlation: Correlation, part: (view: View) => View): Correlation => {
-  const { out, epilogue } = correlation;
-  const residual = epilogue?.residual ?? null;
-  return {
-    ...correlation,
-    out: part(out),
-    ...(epilogue && { epilogue: { ...epilogue, residual: residual && part(residual) } }),
-  };
-};
-
-/** Columns first … first + width − 1 of images. */
-const narrowed = ({ storage, dtype, shape, strides, offset }: View, first: number, width: number): View => ({
-  storage,
-  dtype,
-  shape: [...shape.slice(0, 3), width],
-  strides,
-  offset: offset + first * strides[3]!,
-});
-
-/** Every step-th row and column of images. */
-const every = (
-  view: View,
-  steps: readonly [number, number],
-  [row, column]: readonly [number, number],
-): View => {
-  const [images, channels, height, width] = view.shape as [number, number, number, number];
-  const [imageStep, channelStep, rowStep, columnStep] = view.strides as [number, number, number, number];
-  const some = (size: number, first: number, step: number): number =>
-    Math.max(0, Math.ceil((size - first) / step));
-  return {
-    storage: view.storage,
-    dtype: view.dtype,
-    shape: [images, channels, some(height, row, steps[0]), some(width, column, steps[1])],
-    strides: [imageStep, channelStep, rowStep * steps[0], columnStep * steps[1]],
-    offset: view.offset + row * rowStep + column * columnStep,
-  };
+    for (const strip of strips(dense, m, atOnce)) correlate(strip, transformed, m, atOnce);
 };
 
 /** Tiles of which all that lies between the transforms fills the second cache, but at least two panels. */
-const tilesAtOnce = (machine: Machine, { out, taps }: Correlation, m: TileSize): number => {
+const tilesAtOnce = ({ out, taps }: Correlation, m: TileSize): number => {
+  const { machine } = currentTarget();
   const element = elementOf(out);
   const perTile = pointsOf(m) * (taps.out.size + taps.channels.size) * storageBytes[element];
   return Math.max(Math.floor(machine.l2 / perTile), 2 * tileOf(machine, element).columns);
 };
 
-/** Parts of at most so many columns that one row of their tiles is not too much at once. */
-const strips = (correlation: Correlation, m: TileSize): Correlation[] => {
-  const { out, origin } = correlation;
-  const width = out.shape[3]!;
-  const tiles = Math.ceil(width / m);
-  const parts = Math.ceil(tiles / tilesAtOnce(currentTarget().machine, correlation, m));
-  if (parts <= 1) return [correlation];
-  const size = Math.ceil(tiles / parts) * m;
-  return Array.from({ length: Math.ceil(width / size) }, (_, part): Correlation => {
-    const first = part * size;
-    return {
-      ...partOf(correlation, (view) => narrowed(view, first, Math.min(size, width - first))),
-      origin: [origin[0], origin[1] + first],
-    };
-  });
-};
-
-const correlate = (correlation: Correlation, transformed: TransformedTaps, m: TileSize): void => {
+const correlate = (
+  correlation: Correlation,
+  transformed: TransformedTaps,
+  m: TileSize,
+  atOnce: number,
+): void => {
   const { out, taps, groups } = correlation;
-  if (elementCount(out.shape) === 0) return;
   const { machine } = currentTarget();
   const element = elementOf(out);
-  const bytes = storageBytes[element];
-  const [images, channels, height, width] = out.shape as [number, number, number, number];
-  const columns = Math.ceil(width / m);
-  const imageRows = Math.ceil(height / m);
   const tile = tileOf(machine, element);
-  const rowsAtOnce = Math.min(
-    images * imageRows,
-    Math.max(1, Math.floor(tilesAtOnce(machine, correlation, m) / columns)),
-  );
-
-  const tilesOf = (planes: number): TileLayout =>
-    tileLayout(machine, element, m, planes, rowsAtOnce * columns);
-  const inputs = tilesOf(taps.channels.size);
-  const products = tilesOf(transformed.panels * tile.rows);
+  const rowsAtOnce = rowsOfBlock(correlation, m, atOnce);
+  const inputs = layoutOf(correlation, m, taps.channels.size, rowsAtOnce);
+  const products = layoutOf(correlation, m, transformed.panels * tile.rows, rowsAtOnce);
   const inputTiles = workspace(`winograd.inputs.${element}`, inputs.bytes);
   const productTiles = workspace(`winograd.products.${element}`, products.bytes);
 
@@ -164,86 +87,49 @@ const correlate = (correlation: Correlation, transformed: TransformedTaps, m: Ti
     );
   };
 
-  // Up to whole tiles, of which only what there is will be stored.
-  const whole = { ...correlation, out: resized(out, [images, channels, imageRows * m, columns * m]) };
-  eachChunk(whole, { mayStay: false, neighbours: true, phases: m, unit: m }, (chunk) => {
-    const { images: from } = chunk;
-    const chunkRows = chunk.rows / m;
-    for (let first = 0; first < chunk.count * chunkRows; first += rowsAtOnce) {
-      const rows = Math.min(rowsAtOnce, chunk.count * chunkRows - first);
-      const block = { rows, first, imageRows: chunkRows, columns, pitch: inputs.pitch };
-      const vectors = Math.ceil((rows * columns) / machine.lanes(element));
-      const panels = Math.floor(vectors / tile.vectors);
-      for (let group = 0; group < groups; group++) {
-        launch(
-          tilesKernel(element, m, 'inputs'),
-          {
-            ...block,
-            images: {
-              storage: from.storage,
-              byteOffset: (from.offset + group * taps.channels.size * from.channel) * bytes,
-            },
-            out: inputTiles,
-            imageStep: from.image,
-            channelStep: from.channel,
-            rowStep: from.row,
-            phaseStep: from.phases.pitch,
-            pointStep: inputs.point,
-          },
-          0,
-          taps.channels.size,
-        );
-        multiply(group, tile.vectors, 0, panels);
-        multiply(group, vectors % tile.vectors, panels * tile.columns, vectors % tile.vectors === 0 ? 0 : 1);
-        launchOutput(correlation, chunk, m, group, {
-          ...block,
-          products: productTiles,
-          pointStep: products.point,
-        });
-      }
+  eachBlock(correlation, m, rowsAtOnce, (block) => {
+    const vectors = Math.ceil((block.rows * block.columns) / machine.lanes(element));
+    const panels = Math.floor(vectors / tile.vectors);
+    const rest = vectors % tile.vectors;
+    for (let group = 0; group < groups; group++) {
+      const planes = { first: group * taps.channels.size, count: taps.channels.size };
+      transformTiles('inputs', m, block.chunk.images, planes, block, inputTiles, inputs);
+      multiply(group, tile.vectors, 0, panels);
+      multiply(group, rest, panels * tile.columns, rest === 0 ? 0 : 1);
+      transformOutputs(correlation, m, group, block, productTiles, products);
     }
   });
 };
 
-/** What is left to do of some rows of tiles of a group. */
-interface Block {
-  readonly rows: number;
-  readonly first: number;
-  readonly imageRows: number;
-  readonly columns: number;
-  readonly pitch: number;
-  readonly products: Storage;
-  readonly pointStep: number;
-}
-
-const launchOutput = (
+/** The outputs of a block and a group, from their products. */
+const transformOutputs = (
   { out, taps, bias, epilogue }: Correlation,
-  chunk: Chunk,
   m: TileSize,
   group: number,
-  block: Block,
+  { chunk, first, rows, imageRows, columns }: Block,
+  products: Region['storage'],
+  layout: TileLayout,
 ): void => {
-  const storage = storageOf[out.dtype] as FloatStorage;
+  const storage = storageOf[out.dtype] as 'f32' | 'f64' | 'f16' | 'bf16';
   const { residual = null, activation = null } = epilogue ?? {};
   const firstChannel = group * taps.out.size;
-  const at = (view: View): Region => ({
-    storage: view.storage,
-    byteOffset:
-      (view.offset +
-        chunk.first * view.strides[0]! +
-        firstChannel * view.strides[1]! +
-        chunk.firstRow * view.strides[2]!) *
-      storageBytes[storage],
-  });
-  const dense = out.strides[3] === 1 && (residual === null || residual.strides[3] === 1);
+  const at = ({ storage: memory, offset, strides }: View): Region => {
+    const [imageStep, channelStep, rowStep] = strides as [number, number, number];
+    const elements = offset + chunk.first * imageStep + firstChannel * channelStep + chunk.firstRow * rowStep;
+    return { storage: memory, byteOffset: elements * storageBytes[storage] };
+  };
   const [outImageStep, outChannelStep, outRowStep, outColumnStep] = out.strides as Steps;
   const beside = residual ?? out;
   const [residualImageStep, residualChannelStep, residualRowStep, residualColumnStep] =
     beside.strides as Steps;
+  const biasStep = bias?.strides[0] ?? 0;
   launch(
-    outputKernel({ storage, m, dense, residual: residual !== null }, activation),
+    outputKernel(
+      { storage, m, dense: outColumnStep === 1 && residualColumnStep === 1, residual: residual !== null },
+      activation,
+    ),
     {
-      ...block,
+      products,
       out: at(out),
       residual: at(beside),
       bias:
@@ -251,12 +137,18 @@ const launchOutput = (
           ? out.storage
           : {
               storage: bias.storage,
-              byteOffset: (bias.offset + firstChannel * bias.strides[0]!) * storageBytes[storage],
+              byteOffset: (bias.offset + firstChannel * biasStep) * storageBytes[storage],
             },
       hasBias: bias === null ? 0 : 1,
-      biasStep: bias?.strides[0] ?? 0,
+      biasStep,
+      rows,
+      first,
+      imageRows,
+      columns,
       height: Math.min(out.shape[2]! - chunk.firstRow, chunk.rows),
       width: out.shape[3]!,
+      pitch: layout.pitch,
+      pointStep: layout.point,
       outImageStep,
       outChannelStep,
       outRowStep,
@@ -272,13 +164,3 @@ const launchOutput = (
 };
 
 type Steps = [number, number, number, number];
-type FloatStorage = 'f32' | 'f64' | 'f16' | 'bf16';
-const elementOf = (view: View): 'f32' | 'f64' => loadedElement[storageOf[view.dtype]] as 'f32' | 'f64';
-
-const resized = (view: View, shape: readonly number[]): View => ({
-  storage: view.storage,
-  dtype: view.dtype,
-  shape,
-  strides: view.strides,
-  offset: view.offset,
-});
