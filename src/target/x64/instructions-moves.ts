@@ -191,14 +191,14 @@ export const moveInstructions = {
   ],
 
   // Gathers and scatters: with VEX the mask is a vector, with EVEX an opmask that must be given; either is cleared
-  ...gather('vgatherdps', '92 W0', 'v', 'vm32v'),
-  ...gather('vgatherdpd', '92 W1', 'v', 'vm32half'),
-  ...gather('vgatherqps', '93 W0', 'half', 'vm64v'),
-  ...gather('vgatherqpd', '93 W1', 'v', 'vm64v'),
-  ...gather('vpgatherdd', '90 W0', 'v', 'vm32v'),
-  ...gather('vpgatherdq', '90 W1', 'v', 'vm32half'),
-  ...gather('vpgatherqd', '91 W0', 'half', 'vm64v'),
-  ...gather('vpgatherqq', '91 W1', 'v', 'vm64v'),
+  ...gather('vgatherdps', ['92', 'W0'], 'v', 'vm32v'),
+  ...gather('vgatherdpd', ['92', 'W1'], 'v', 'vm32half'),
+  ...gather('vgatherqps', ['93', 'W0'], 'half', 'vm64v'),
+  ...gather('vgatherqpd', ['93', 'W1'], 'v', 'vm64v'),
+  ...gather('vpgatherdd', ['90', 'W0'], 'v', 'vm32v'),
+  ...gather('vpgatherdq', ['90', 'W1'], 'v', 'vm32half'),
+  ...gather('vpgatherqd', ['91', 'W0'], 'half', 'vm64v'),
+  ...gather('vpgatherqq', ['91', 'W1'], 'v', 'vm64v'),
   vscatterdps: ['EVEX.L.66.0F38.W0 A2 /r T1S | vm32v{k}, v'],
   vscatterdpd: ['EVEX.L.66.0F38.W1 A2 /r T1S | vm32half{k}, v'],
   vscatterqps: ['EVEX.L.66.0F38.W0 A3 /r T1S | vm64v{k}, half'],
@@ -214,11 +214,10 @@ export const moveInstructions = {
 
 function gather<N extends string>(
   name: N,
-  code: `${string} ${string}`,
+  [opcode, w]: [string, string],
   register: string,
   addresses: string,
-): Record<N, Row> {
-  const [opcode, w] = code.split(' ');
+) {
   const rows: Record<string, Row> = {
     [name]: [
       `VEX.L.66.0F38.${w} ${opcode} /r | ${register}, ${addresses}, ${register}`,

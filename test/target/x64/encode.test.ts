@@ -79,7 +79,7 @@ describe.skipIf(!hasGas)('the encoder, against GNU as', () => {
     // xchg with rax has a shorter form, which for eax itself is nop and does not clear the upper half: we leave it out.
     const exchanges = different.filter((i) => all[i]!.mnemonic === 'xchg');
     const rest = different.filter((i) => all[i]!.mnemonic !== 'xchg');
-    expect(rest.map((i) => `${printInstruction(all[i]!)}: ${ours[i]}, GNU as: ${theirs[i]}`)).toEqual([]);
+    expect(rest.map((i) => `${printInstruction(all[i]!)}: ${ours[i]!}, GNU as: ${theirs[i]!}`)).toEqual([]);
     const bytes = (texts: string[]): Uint8Array =>
       Buffer.from(exchanges.map((i) => texts[i]).join(''), 'hex');
     const operandsInOrder = (line: string): string =>

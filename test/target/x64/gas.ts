@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Whether GNU binutils are there, which know nothing of our encoder. */
-export const hasGas = ['as', 'objcopy', 'objdump'].every(
-  (tool) => spawnSync(tool, ['--version']).status === 0,
-);
+const answers = (tool: string, ...args: string[]): boolean =>
+  spawnSync(tool, [...args, '--version']).status === 0;
+
+/** Whether GNU binutils for x86-64 are there, which know nothing of our encoder. */
+export const hasGas = answers('as', '--64') && answers('objcopy') && answers('objdump');
 if (!hasGas)
   console.warn('GNU as is missing, so that the x86-64 encoder is not compared: apt install binutils');
 
