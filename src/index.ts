@@ -52,7 +52,7 @@ export { setPrintOptions } from './tensor/printoptions.ts';
 export { Scope, scope } from './tensor/scope.ts';
 
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
-export type { HookHandle } from './autograd/node.ts';
+export type { RemovableHandle } from './autograd/handle.ts';
 
 export * from './ops/index.ts';
 export { Generator } from './tensor/random/index.ts';
@@ -60,12 +60,17 @@ export { Generator } from './tensor/random/index.ts';
 export { memoryStats, resetPeakMemoryStats, setMemoryLimit, type MemoryStats } from './device/memory.ts';
 export { setDebug } from './device/debug.ts';
 export { setTarget, type TargetName } from './device/target.ts';
+export { getNumThreads, setNumThreads } from './device/threads/number.ts';
 
+export { load, loadBytes, type LoadOptions, type LoadSource } from './io/load.ts';
+export { save, saveBytes, type FileFormat, type Savable, type SaveFormat, type SaveOptions } from './io/save.ts';
 export { loadSafetensors, saveSafetensors } from './io/state.ts';
+export type { Complex, SavedValue } from './io/values.ts';
 
 export {
   AssertionError,
   AttributeError,
+  FileFormatError,
   IndexError,
   KeyError,
   NotImplementedError,

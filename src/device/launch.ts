@@ -70,8 +70,8 @@ export const launch = <S extends Spec>(
   }
   // Bringing storages in may have moved the block.
   const { address } = memory.argumentBlock();
-  if (debugging('time')) timed(definition.name, run, address, begin, end);
-  else run(address, begin, end);
+  if (debugging('time')) timed(definition.name, run, address, begin, end, grain);
+  else share(target.pool, run, address, begin, end, grain);
 };
 
 const isIndex = (value: number, { maxIndex }: AddressSpace): boolean =>
@@ -148,9 +148,16 @@ const bringIn = ({ parameters }: KernelDefinition, given: Given, memory: Address
   }
 };
 
-const timed = (name: string, run: CompiledKernel, args: number, begin: number, end: number): void => {
+const timed = (
+  name: string,
+  run: CompiledKernel,
+  args: number,
+  begin: number,
+  end: number,
+  grain: number,
+): void => {
   const start = performance.now();
-  run(args, begin, end);
+  share(currentTarget().pool, run, args, begin, end, grain);
   debugPrint(
     `${name} [${String(begin)}, ${String(end)}) ${currentTarget().name} ${(performance.now() - start).toFixed(3)} ms`,
   );

@@ -1,0 +1,79 @@
+/** When a kernel's range is shared among threads, and in which pieces. */
+import { wantedThreads } from './number.ts';
+import type { Pool, RangeKernel } from './pool.ts';
+
+/** So many chunks for each thread, that one which was held up leaves its share to the others. */
+const CHUNKS_PER_THREAD = 8;
+
+/** A job of fewer grains is too short to wake threads for. */
+const SHORT = 16;
+
+/** Two short jobs within so many milliseconds are the beginning of many: threads are awake for the next. */
+const SOON = 0.2;
+let lastShort = -Infinity;
+
+/**
+ * Runs a kernel over a range: on one thread if it has no more than `grain` positions, else on all.
+ *
+ * @param grain  as many positions as are worth a thread's while; all chunks but the last are a multiple of it
+ */
+export const share = (
+  pool: Pool | null,
+  kernel: RangeKernel,
+  args: number,
+  begin: number,
+  end: number,
+  grain: number,
+): void => {
+  const positions = end - begin;
+  if (forced !== null) inForced(forced, pool, kernel, args, begin, end);
+  else if (pool === null || positions <= grain || isAlone(positions / grain, pool)) kernel(args, begin, end);
+  else {
+    const threads = Math.min(wantedThreads(), pool.most);
+    const least = positions / (threads * CHUNKS_PER_THREAD);
+    pool.run(kernel, args, begin, end, grain * Math.ceil(least / grain), threads);
+  }
+};
+
+/** Whether a job that is worth more than one thread had better stay on it. */
+const isAlone = (grains: number, pool: Pool): boolean => {
+  if (Math.min(wantedThreads(), pool.most) === 1) return true;
+  if (grains >= SHORT || pool.awake) return false;
+  const now = performance.now();
+  const soon = now - lastShort < SOON;
+  lastShort = now;
+  return !soon;
+};
+
+let forced: number | null = null;
+
+/** Whatever `work` launches is cut into chunks of `grain` positions, and without threads run from the last: for tests. */
+export const withGrain = <T>(grain: number, work: () => T): T => {
+  const before = forced;
+  forced = grain;
+  try {
+    return work();
+  } finally {
+    forced = before;
+  }
+};
+
+const inForced = (
+  grain: number,
+  pool: Pool | null,
+  kernel: RangeKernel,
+  args: number,
+  begin: number,
+  end: number,
+): void => {
+  const threads = Math.min(wantedThreads(), pool?.most ?? 1);
+  if (pool !== null && threads > 1 && end > begin) {
+    pool.run(kernel, args, begin, end, grain, threads);
+    return;
+  }
+  const chunks = Math.ceil((end - begin) / grain);
+  for (let chunk = chunks - 1; chunk >= 0; chunk--) {
+    const from = begin + chunk * grain;
+    kernel(args, from, Math.min(from + grain, end));
+  }
+};
