@@ -37,25 +37,40 @@ const shownDifference = (our: Shown, their: Shown, bound: Bound): string | null 
 };
 
 /** Where a text names a Python type, ours names JavaScript's. */
-const javascriptNames: readonly (readonly [RegExp, string])[] = [
-  [/\b(?:int|float)\b(?=' (?:as|object)| is not a|'>)/g, 'number'],
-];
+const inJavascript = (text: string): string =>
+  text
+    .replace(/<class '(?:[\w.]+\.)?(\w+)'>/g, (_, name: string) => typeIn(name))
+    .replace(/'(?:torch\.[\w.]*?)?(\w+)'(?= (?:as|object) )/g, (_, name: string) => `'${typeIn(name)}'`)
+    .replace(/^(\w+)(?= is not a Module subclass)/, (name) => typeIn(name))
+    .replace(/(?<=Got )(\w+)/, (name) => typeIn(name));
+const typeIn = (python: string): string =>
+  python.endsWith('Tensor') ? 'Tensor' : (types.get(python) ?? python);
+const types: ReadonlyMap<string, string> = new Map([
+  ['int', 'number'],
+  ['float', 'number'],
+  ['str', 'string'],
+  ['bool', 'boolean'],
+  ['list', 'Array'],
+  ['NoneType', 'null'],
+]);
 
 /**
  * Where builds of PyTorch differ among themselves, and ours agrees with another: [ours, theirs]. Dilations and groups
- * are checked earlier or later; some convolutions go through a library that compares types itself; Python's sets have
- * no order.
+ * are checked earlier or later; some convolutions go through a library with checks of its own; Python's sets have no
+ * order; halves stand in for themselves (`widened`).
  */
 const otherBuilds: readonly (readonly [ours: RegExp, theirs: RegExp])[] = [
   [/^non-positive dilation is not supported$/, /./],
   [/^expected (?:stride|padding|dilation) to be a single integer/, /^non-positive groups is not supported$/],
   [/^expected scalar type/, /^Input type \(.*\) and weight type \(.*\) should be the same/],
   [/^Invalid padding string '.*', should/, /^Invalid padding string '.*', should/],
+  [/^3D or 4D .* tensor expected/, /^3D or 4D .* tensor expected/],
+  [/^kernel size should be greater than zero/, /^could not create a descriptor/],
   [/^padding_mode must be one of/, /^padding_mode must be one of/],
 ];
 
 const errorDifference = (our: ShownError, their: ShownError): string | null => {
-  const expected = javascriptNames.reduce((said, [python, ours]) => said.replace(python, ours), their.text);
+  const expected = inJavascript(their.text);
   if (our.error !== their.error) return 'the errors are of different classes';
   if (our.text === expected) return null;
   const known = otherBuilds.some(([ours, theirs]) => ours.test(our.text) && theirs.test(their.text));

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { difference } from './compare.ts';
 import { convCases, convProgram } from './conv.ts';
+import { moduleCases, moduleProgram } from './modules.ts';
 import { pythonLine, runHere, runnableLine, type Program } from './program.ts';
 import { findPython, startTorch, type Torch } from './torch.ts';
 
@@ -24,6 +25,7 @@ const families: Readonly<Record<string, fc.Arbitrary<Program>>> = {
     dtypes: ['float32', 'float64', 'float16', 'bfloat16'],
     faults: true,
   }).map(convProgram),
+  module: moduleCases.map(moduleProgram),
 };
 
 /** Runs a family; returns whether all cases agree. */
