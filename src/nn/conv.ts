@@ -3,6 +3,7 @@ import { isFloatingPoint, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import { conv2d, type Pair } from '../ops/conv2d.ts';
 import { pad } from '../ops/pad.ts';
+import { roundedOnce } from '../ops/rounded-once.ts';
 import { empty, zeros } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.ts';
@@ -142,7 +143,10 @@ export class Conv2d extends Module {
   override forward(input: Tensor): Tensor {
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
     if (paddingMode === 'zeros') return conv2d(input, weight, bias, { stride, padding, dilation, groups });
-    return conv2d(pad(input, this.sides(), paddingMode), weight, bias, { stride, dilation, groups });
+    const extended = (x: Tensor, w: Tensor, b: Tensor | null): Tensor =>
+      conv2d(pad(x, this.sides(), paddingMode), w, b, { stride, dilation, groups });
+    const alike = input.dtype === weight.dtype && (bias === null || bias.dtype === input.dtype);
+    return alike ? roundedOnce([input, weight, bias], extended) : extended(input, weight, bias);
   }
 
   /** [left, right, top, bottom], or as many as the padding has; `'same'` puts the odd one out at the right and bottom. */

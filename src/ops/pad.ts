@@ -6,6 +6,7 @@ import { NotImplementedError, RuntimeError } from '../errors.ts';
 import { allocate, tensor } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { viewOf, type Tensor } from '../tensor/tensor.ts';
+import { roundedOnce } from './rounded-once.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
@@ -103,7 +104,7 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
   const padded = Array.from({ length: axes }, (_, k) => x.ndim - 1 - k);
   rule.checkSize?.(x, axes);
   for (const axis of padded) rule.check?.(x, axis, sides(sizes, x.ndim, axis));
-  return padded.reduce((result, axis) => {
+  const extended = (result: Tensor, axis: number): Tensor => {
     const [before, after] = sides(sizes, x.ndim, axis);
     if (before === 0 && after === 0) return result;
     const n = x.shape[axis]!;
@@ -115,7 +116,8 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
     }
     const positions = BigInt64Array.from({ length }, (_, k) => BigInt(rule.source(k - before, n)));
     return result.indexSelect(axis, tensor(positions, { device: x.device }));
-  }, x);
+  };
+  return roundedOnce([x], (wide) => padded.reduce(extended, wide));
 };
 
 interface Rule {

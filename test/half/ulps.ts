@@ -1,4 +1,5 @@
 /** Distances between 16-bit floats, and float64 tensors of the same values. */
+import type { Tensor } from '../../src/index.ts';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/half.ts';
 
 export type Half = 'float16' | 'bfloat16';
@@ -20,4 +21,19 @@ const place = (x: number, dtype: Half): number => {
 export const ulpsApart = (x: number, y: number, dtype: Half): number => {
   if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) === Number.isNaN(y) ? 0 : Infinity;
   return Math.abs(place(x, dtype) - place(y, dtype));
+};
+
+const numbersOf = (x: Tensor): number[] => Array.from(x.detach().toTypedArray(), Number);
+
+/**
+ * The elements that are not the exact ones rounded once, told as text. The neighbour is as good, since float32's own
+ * rounding may tip the scale; and so is what is as near as sums of float32 are, which counts where terms cancel.
+ */
+export const farFrom = (found: Tensor, exact: Tensor, dtype: Half): string[] => {
+  const [actual, expected] = [numbersOf(found), numbersOf(exact)];
+  const largest = expected.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
+  return expected.flatMap((x, k) => {
+    const near = ulpsApart(actual[k]!, x, dtype) <= 1 || Math.abs(actual[k]! - x) <= 1e-6 * largest;
+    return near ? [] : [`[${String(k)}]: ${String(actual[k])}, not ${String(x)}`];
+  });
 };
