@@ -26,6 +26,7 @@ import {
   type Value,
 } from '../../lang/index.ts';
 import { once } from '../once.ts';
+import { padPhasesKernel } from './pad-phases.ts';
 
 type PadSpec = ReturnType<typeof padSpec>;
 const padSpec = (storage: StorageType) => ({
@@ -156,31 +157,27 @@ export const pad = (
   const bytes = (count * channels * channel + SLACK) * storageBytes[type];
   const storage = workspace(`${name}.${type}`, bytes);
 
-  const dense = columnStep * phases === 1;
-  launch(
-    padKernel(from, dense),
-    {
-      source: {
-        storage: images.storage,
-        byteOffset: byteOffset(images) + first * imageStep * storageBytes[from],
-      },
-      out: storage,
-      channels,
-      height,
-      width,
-      imageStep,
-      channelStep,
-      rowStep,
-      columnStep,
-      top: -extent.top,
-      left: -extent.left,
-      rows: extent.rows,
-      columns,
-      phases,
+  const args = {
+    source: {
+      storage: images.storage,
+      byteOffset: byteOffset(images) + first * imageStep * storageBytes[from],
     },
-    0,
-    count * channels,
-  );
+    out: storage,
+    channels,
+    height,
+    width,
+    imageStep,
+    channelStep,
+    rowStep,
+    top: -extent.top,
+    left: -extent.left,
+    rows: extent.rows,
+    columns,
+  };
+  if (columnStep === 1 && (phases === 2 || phases === 4))
+    launch(padPhasesKernel(from, phases), args, 0, count * channels);
+  else
+    launch(padKernel(from, columnStep * phases === 1), { ...args, columnStep, phases }, 0, count * channels);
   return {
     storage,
     type,
