@@ -4,6 +4,7 @@ import { setDebug } from '../../src/device/debug.ts';
 import { heap } from '../../src/device/heap.ts';
 import { launch } from '../../src/device/launch.ts';
 import {
+  availableTargets,
   currentTarget,
   interpreter,
   setTarget,
@@ -20,8 +21,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The current target's name, or the error, in a process of its own with these variables. */
-const inProcess = (variables: Record<string, string>): string =>
+/** The current target's name, or the error, in a process of its own with these variables, after some code. */
+const inProcess = (variables: Record<string, string>, before = ''): string =>
   execFileSync(
     process.execPath,
     [
@@ -29,22 +30,25 @@ const inProcess = (variables: Record<string, string>): string =>
       'tsx',
       '--input-type=module',
       '-e',
-      `try {
+      `${before}
+      try {
         const { currentTarget } = await import(${JSON.stringify(new URL('../../src/device/target.ts', import.meta.url).href)});
         await import(${JSON.stringify(new URL('../../src/device/debug.ts', import.meta.url).href)});
         console.log(currentTarget().name);
       } catch (error) { console.log(error.name + ': ' + error.message); }`,
     ],
-    { env: { ...process.env, ...variables }, encoding: 'utf8' },
+    // What it says beside the name would be more than was expected.
+    { env: { ...process.env, ...variables }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   ).trim();
 
 describe('The target', () => {
   it.each<[Record<string, string>, string]>([
-    [{ MILLRACE_TARGET: '' }, 'wasm'],
+    [{ MILLRACE_TARGET: '' }, availableTargets().at(-1)!],
+    [{ MILLRACE_TARGET: 'wasm' }, 'wasm'],
     [{ MILLRACE_TARGET: 'interpret' }, 'interpret'],
     [
       { MILLRACE_TARGET: 'cuda' },
-      "ValueError: MILLRACE_TARGET: unknown target 'cuda'; known are interpret, wasm",
+      "ValueError: MILLRACE_TARGET: unknown target 'cuda'; known are interpret, wasm, avx2, avx512",
     ],
     [
       { MILLRACE_DEBUG: 'asn' },
@@ -62,10 +66,59 @@ describe('The target', () => {
     setTarget('interpret');
     expect(() => {
       setTarget('cuda' as TargetName);
-    }).toThrow("setTarget: unknown target 'cuda'; known are interpret, wasm");
+    }).toThrow("setTarget: unknown target 'cuda'; known are interpret, wasm, avx2, avx512");
     expect(currentTarget().name).toBe('interpret');
-    expect(targetNames).toEqual(['interpret', 'wasm']);
+    expect(targetNames).toEqual(['interpret', 'wasm', 'avx2', 'avx512']);
   });
+});
+
+describe('Where code of our own cannot run', () => {
+  const koffi = "process.getBuiltinModule('node:module').createRequire(import.meta.url)('koffi')";
+  /** Of koffi, with one function of the system replaced. */
+  const replacing = (name: string, value: string): string => `({ ...koffi, load(path) {
+    const library = koffi.load(path);
+    return { func: (name, ...types) => name === '${name}' ? () => ${value} : library.func(name, ...types) };
+  } })`;
+  const hindrances: readonly (readonly [string, string, string])[] = [
+    [
+      'koffi is absent',
+      `load = () => { throw new Error("Cannot find module 'koffi'\\nRequire stack: ..."); }`,
+      "koffi cannot be loaded: Cannot find module 'koffi'",
+    ],
+    [
+      'the system gives no pages',
+      `load = () => ${replacing('mmap', '-1')}`,
+      'the system has no memory for machine code',
+    ],
+    [
+      'it refuses to make pages executable',
+      `load = () => ${replacing('mprotect', '-1')}`,
+      'the system refuses to make memory executable',
+    ],
+    [
+      'the processor is another',
+      `Object.defineProperty(process, 'arch', { value: 'arm64' })`,
+      'the processor is arm64, not x64',
+    ],
+  ];
+
+  it.runIf(process.arch === 'x64' && process.platform !== 'win32').each(hindrances)(
+    'since %s, WebAssembly runs, and who asks for more is told why',
+    (_, hinder, reason) => {
+      const before = `
+        const koffi = ${koffi};
+        let load = null;
+        const Module = process.getBuiltinModule('node:module');
+        const original = Module._load;
+        Module._load = (request, ...rest) => (load !== null && request === 'koffi' ? load() : original(request, ...rest));
+        ${hinder};`;
+      expect(inProcess({ MILLRACE_TARGET: '' }, before)).toBe('wasm');
+      for (const name of ['avx2', 'avx512'])
+        expect(inProcess({ MILLRACE_TARGET: name }, before)).toBe(
+          `RuntimeError: MILLRACE_TARGET: ${name} is not available: ${reason}`,
+        );
+    },
+  );
 });
 
 describe.each([16, 32, 64])('Kernels that say lanes and never a number, on vectors of %i bytes', (bytes) => {
@@ -112,6 +165,7 @@ describe('Debugging', () => {
     const definition = negate(name);
     const x = heap.allocate(64);
     const out = heap.allocate(64);
+    setTarget('wasm');
     launch(definition, { x, out }, 0, 3);
     launch(definition, { x, out }, 3, 5);
     return lines;
