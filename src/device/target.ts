@@ -10,6 +10,8 @@ import { selectWasm } from '../target/wasm/select.ts';
 import type { AddressSpace } from './address-space.ts';
 import { heap } from './heap.ts';
 import { nativeCompiler, type Extension } from './native/compiler.ts';
+import { processor } from './native/processor.ts';
+import { NativePool } from './threads/native-pool.ts';
 import type { Pool } from './threads/pool.ts';
 import { WasmPool } from './threads/wasm-pool.ts';
 
@@ -65,12 +67,12 @@ export const interpreter = (vectorBytes = 16): Target => {
   };
 };
 
-const native = (name: Extension): Target => ({
-  name,
-  kernels: new Map(),
-  pool: null,
-  ...nativeCompiler(name),
-});
+const native = (name: Extension): Target => {
+  const compiler = nativeCompiler(name);
+  nativePool ??= new NativePool(processor());
+  return { name, kernels: new Map(), pool: nativePool, ...compiler };
+};
+let nativePool: NativePool | null = null;
 
 const targets = {
   interpret: interpreter,

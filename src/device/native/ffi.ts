@@ -17,6 +17,13 @@ export interface System {
   copy(address: number, bytes: Uint8Array): void;
   /** Where a buffer's first byte is. It stays there while the buffer lives. */
   addressOf(buffer: ArrayBuffer): number;
+  /** Memory that was mapped, as JavaScript sees it. */
+  view(address: number, bytes: number): ArrayBuffer;
+  /**
+   * Starts a thread of the system's that runs `void *code(void *argument)` and hears no signals; false when the system
+   * refuses. Null on systems where our threads would not know how to wait.
+   */
+  readonly startThread: ((code: number, argument: number) => boolean) | null;
   /** The machine code at an address, which takes no arguments and returns nothing. About 10 ns per call. */
   callable(address: number): () => void;
 }
@@ -45,15 +52,16 @@ const loadKoffi = (process: Partial<NodeJS.Process> | undefined): typeof Koffi =
   }
 };
 
-const common = (koffi: typeof Koffi): Pick<System, 'addressOf' | 'callable'> => {
+const common = (koffi: typeof Koffi): Pick<System, 'addressOf' | 'view' | 'callable'> => {
   const procedure = koffi.proto('void', []);
   return {
     addressOf: (buffer) => Number(koffi.address(buffer)),
+    view: (address, bytes) => koffi.view(BigInt(address), bytes),
     callable: (address) => koffi.decode(BigInt(address), procedure) as () => void,
   };
 };
 
-type Rest = Omit<System, 'addressOf' | 'callable'>;
+type Rest = Omit<System, 'addressOf' | 'view' | 'callable'>;
 
 /** Linux, whichever C library, and macOS: the library that Node itself runs on. */
 const posix = (koffi: typeof Koffi): Rest => {
@@ -84,6 +92,34 @@ const posix = (koffi: typeof Koffi): Rest => {
     map: (bytes) => Math.max(mmap(0, bytes, READ | WRITE, PRIVATE | ANONYMOUS, -1, 0), 0),
     protect: (address, bytes, access) => mprotect(address, bytes, allowed[access]) === 0,
     copy: (address, bytes) => memcpy(address, bytes, bytes.length),
+    startThread: globalThis.process.platform === 'linux' ? threadStarter(library) : null,
+  };
+};
+
+/** By POSIX threads. A new thread inherits which signals it does not hear: those are for Node's own threads. */
+const threadStarter = (library: Koffi.LibraryHandle): System['startThread'] => {
+  const create = library.func('pthread_create', 'int', ['void *', 'void *', 'uint64_t', 'uint64_t']) as (
+    thread: BigUint64Array,
+    attributes: null,
+    code: number,
+    argument: number,
+  ) => number;
+  const detach = library.func('pthread_detach', 'int', ['uint64_t']) as (thread: bigint) => number;
+  const mask = library.func('pthread_sigmask', 'int', ['int', 'const void *', 'void *']) as (
+    how: number,
+    set: Uint8Array,
+    before: Uint8Array | null,
+  ) => number;
+  const SETMASK = 2;
+  const all = new Uint8Array(128).fill(0xff);
+  const before = new Uint8Array(128);
+  const thread = new BigUint64Array(8);
+  return (code, argument) => {
+    mask(SETMASK, all, before);
+    const started = create(thread, null, code, argument) === 0;
+    mask(SETMASK, before, null);
+    if (started) detach(thread[0]!);
+    return started;
   };
 };
 
@@ -125,5 +161,6 @@ const windows = (koffi: typeof Koffi): Rest => {
       VirtualProtect(address, bytes, allowed[access], new Uint32Array(1)) !== 0 &&
       (access !== 'execute' || FlushInstructionCache(THIS_PROCESS, address, bytes) !== 0),
     copy: (address, bytes) => RtlMoveMemory(address, bytes, bytes.length),
+    startThread: null,
   };
 };

@@ -1,5 +1,9 @@
 /** A kernel as a function of the address of its argument block and a range. */
-export type RangeKernel = (args: number, begin: number, end: number) => void;
+export interface RangeKernel {
+  (args: number, begin: number, end: number): void;
+  /** Natively, where its code is. */
+  readonly address?: number;
+}
 
 /** Threads that share a kernel's range. */
 export interface Pool {

@@ -1,0 +1,229 @@
+/**
+ * The loops of a native pool as machine code, for x86-64 Linux: threads wait for each other by futex, whose number and
+ * registers are the kernel's, and so need no library. What is done is what `wasm-loop.ts` does.
+ *
+ * @see futex(2), syscall(2)
+ */
+import { assemble, type CodeItem, type Mnemonic } from '../../target/x64/encode.ts';
+import type { Gpr, Label, Memory, Operand } from '../../target/x64/operands.ts';
+import { control, LINE } from './control.ts';
+
+/** Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, and where the control block is. */
+export const worker = { rank: 4, control: 8 } as const;
+
+/** Turns of waiting before sleep: about 100 µs, where `pause` takes 65 cycles as on AMD's Zen 3; on Intel's about twice that. */
+const SPINS = 4000;
+
+const FUTEX = 202;
+const WAIT_PRIVATE = 128;
+const WAKE_PRIVATE = 129;
+
+const gpr =
+  (bits: 32 | 64) =>
+  (number: number): Gpr => ({ kind: 'gpr', number, bits });
+const r64 = gpr(64);
+const r32 = gpr(32);
+const [RAX, RCX, RDX, RBX, , , RSI, RDI, , , R10, , R12, R13, R14] = [...Array(15).keys()] as number[] &
+  Record<0 | 1 | 2 | 3 | 6 | 7 | 10 | 12 | 13 | 14, number>;
+
+const i = (mnemonic: Mnemonic, ...operands: Operand[]): CodeItem => ({ mnemonic, operands });
+const locked = (mnemonic: Mnemonic, ...operands: Operand[]): CodeItem => ({ mnemonic, operands, lock: true });
+const label = (name: string): Label => ({ kind: 'label', name });
+const memory =
+  (bits: 32 | 64) =>
+  (base: number, displacement = 0): Memory => ({ kind: 'memory', bits, base, displacement });
+const m32 = memory(32);
+const m64 = memory(64);
+/** A field of the control block, whose address is in rbx, or the lower half of one. */
+const word = (name: keyof typeof control): Memory => m32(RBX, control[name]);
+const long = (name: keyof typeof control): Memory => m64(RBX, control[name]);
+
+/** Clobbers rax, rcx, rsi, rdi, r10 and r11. */
+const futex = (operation: number, place: Operand, value: Operand): CodeItem[] => [
+  i('lea', r64(RDI), place),
+  i('mov', r32(RDX), value),
+  i('mov', r32(RSI), operation),
+  i('xor', r32(R10), r32(R10)),
+  i('mov', r32(RAX), FUTEX),
+  i('syscall'),
+];
+
+/**
+ * Takes one chunk and runs it: on to `none` when there is nothing to take, back to `next` afterwards.
+ *
+ * @param mayTake  goes to `none` if this thread has no part in the job; asked after the ticket was read
+ * @param finished  what follows when it was the last chunk
+ */
+const takeChunk = (
+  next: Label,
+  none: Label,
+  mayTake: readonly CodeItem[],
+  finished: readonly CodeItem[],
+): CodeItem[] => {
+  const whole = label('whole chunk');
+  return [
+    { label: next },
+    i('mov', r64(RAX), long('ticket')),
+    i('test', r32(RAX), r32(RAX)),
+    i('je', none),
+    ...mayTake,
+    i('lea', r64(RDX), m64(RAX, -1)),
+    locked('cmpxchg', long('ticket'), r64(RDX)),
+    i('jne', next),
+    // From here to its end nobody changes the job.
+    i('mov', r32(RCX), r32(RAX)),
+    i('mov', r64(R14), long('chunks')),
+    i('mov', r64(RSI), r64(R14)),
+    i('sub', r64(RSI), r64(RCX)),
+    i('imul', r64(RSI), long('chunk')),
+    i('add', r64(RSI), long('begin')),
+    i('mov', r64(RDX), r64(RSI)),
+    i('add', r64(RDX), long('chunk')),
+    i('cmp', r64(RDX), long('end')),
+    i('jb', whole),
+    i('mov', r64(RDX), long('end')),
+    { label: whole },
+    i('mov', r64(RDI), long('args')),
+    i('call', long('kernel')),
+    i('mov', r32(RAX), 1),
+    locked('xadd', word('finished'), r32(RAX)),
+    i('inc', r32(RAX)),
+    i('cmp', r32(RAX), r32(R14)),
+    i('jne', next),
+    ...finished,
+    i('jmp', next),
+  ];
+};
+
+/** What a worker's thread runs: `void *thread(void *line)`. */
+export const threadCode = (): Uint8Array => {
+  const [idle, spin, quiet, awake, sleep, next, leave] = [
+    'idle',
+    'spin',
+    'quiet',
+    'awake',
+    'sleep',
+    'next',
+    'leave',
+  ].map(label) as [Label, Label, Label, Label, Label, Label, Label];
+  const saved = [RBX, R12, R13, R14];
+  return assemble([
+    ...saved.map((number) => i('push', r64(number))),
+    // Calls want the stack at a multiple of 16.
+    i('sub', r64(4), 8),
+    i('mov', r64(R12), r64(RDI)),
+    i('mov', r64(RBX), m64(R12, worker.control)),
+    i('mov', r32(R13), m32(R12, worker.rank)),
+    locked('inc', word('arrived')),
+
+    { label: idle },
+    i('mov', r32(RCX), SPINS),
+    { label: spin },
+    i('cmp', word('stop'), 0),
+    i('jne', leave),
+    i('cmp', word('ticket'), 0),
+    i('je', quiet),
+    i('cmp', r32(R13), word('active')),
+    i('jl', next),
+    { label: quiet },
+    i('pause'),
+    i('dec', r32(RCX)),
+    i('jne', spin),
+
+    // Seen to sleep first, then a last look: a job was written down before its caller looks who sleeps.
+    i('mov', r32(RAX), 1),
+    i('xchg', m32(R12), r32(RAX)),
+    i('cmp', word('stop'), 0),
+    i('jne', awake),
+    i('cmp', word('ticket'), 0),
+    i('je', sleep),
+    i('cmp', r32(R13), word('active')),
+    i('jge', sleep),
+    { label: awake },
+    i('mov', m32(R12), 0),
+    i('jmp', idle),
+    { label: sleep },
+    ...futex(WAIT_PRIVATE, m64(R12), 1),
+    i('cmp', m32(R12), 0),
+    i('jne', sleep),
+    i('jmp', idle),
+
+    ...takeChunk(
+      next,
+      idle,
+      [i('cmp', r32(R13), word('active')), i('jge', idle)],
+      [i('cmp', word('awaited'), 0), i('je', next), ...futex(WAKE_PRIVATE, long('finished'), 1)],
+    ),
+
+    { label: leave },
+    i('xor', r32(RAX), r32(RAX)),
+    i('add', r64(4), 8),
+    ...saved.toReversed().map((number) => i('pop', r64(number))),
+    i('ret'),
+  ]).bytes;
+};
+
+/** `void run(control, workers)`: shares the job that is written down among so many workers and the caller. */
+export const runCode = (): Uint8Array => {
+  const [wake, awake, next, join, wait, sleep, done] = [
+    'wake',
+    'awake',
+    'next',
+    'join',
+    'wait',
+    'sleep',
+    'done',
+  ].map(label) as [Label, Label, Label, Label, Label, Label, Label];
+  const saved = [RBX, R12, R14];
+  return assemble([
+    ...saved.map((number) => i('push', r64(number))),
+    i('mov', r64(RBX), r64(RDI)),
+    i('mov', r64(R12), r64(RSI)),
+    i('mov', word('finished'), 0),
+    i('mov', word('awaited'), 0),
+    // The ticket's low half is zero: the next number, and all chunks. An exchange is ordered before what follows.
+    i('mov', r64(RAX), 2n ** 32n),
+    i('add', r64(RAX), long('ticket')),
+    i('or', r64(RAX), long('chunks')),
+    i('xchg', long('ticket'), r64(RAX)),
+
+    i('lea', r64(R14), m64(RBX, control.asleep)),
+    { label: wake },
+    i('dec', r64(R12)),
+    i('jl', next),
+    i('cmp', m32(R14), 0),
+    i('je', awake),
+    i('xor', r32(RCX), r32(RCX)),
+    i('mov', r32(RAX), 1),
+    locked('cmpxchg', m32(R14), r32(RCX)),
+    i('jne', awake),
+    ...futex(WAKE_PRIVATE, m64(R14), 1),
+    { label: awake },
+    i('add', r64(R14), LINE),
+    i('jmp', wake),
+
+    ...takeChunk(next, join, [], []),
+
+    { label: join },
+    i('mov', r32(RCX), SPINS),
+    { label: wait },
+    i('mov', r32(RAX), word('finished')),
+    i('cmp', r32(RAX), word('chunks')),
+    i('je', done),
+    i('pause'),
+    i('dec', r32(RCX)),
+    i('jne', wait),
+    i('mov', r32(RAX), 1),
+    i('xchg', word('awaited'), r32(RAX)),
+    { label: sleep },
+    i('mov', r32(RDX), word('finished')),
+    i('cmp', r32(RDX), word('chunks')),
+    i('je', done),
+    ...futex(WAIT_PRIVATE, long('finished'), r32(RDX)),
+    i('jmp', sleep),
+
+    { label: done },
+    ...saved.toReversed().map((number) => i('pop', r64(number))),
+    i('ret'),
+  ]).bytes;
+};
