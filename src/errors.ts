@@ -10,6 +10,8 @@ class NamedError extends Error {
 
 /** An argument has the right type and a value that does not fit. */
 export class ValueError extends NamedError {}
+/** A file is not what it says it is: cut off, contradictory, or asking for what a reader must not do. */
+export class FileFormatError extends ValueError {}
 /** A name is already taken, or not there. */
 export class KeyError extends NamedError {}
 /** An object has no such attribute. */

@@ -63,7 +63,14 @@ export { setTarget, type TargetName } from './device/target.ts';
 export { getNumThreads, setNumThreads } from './device/threads/number.ts';
 
 export { load, loadBytes, type LoadOptions, type LoadSource } from './io/load.ts';
-export { save, saveBytes, type FileFormat, type Savable, type SaveFormat, type SaveOptions } from './io/save.ts';
+export {
+  save,
+  saveBytes,
+  type FileFormat,
+  type Savable,
+  type SaveFormat,
+  type SaveOptions,
+} from './io/save.ts';
 export { loadSafetensors, saveSafetensors } from './io/state.ts';
 export type { Complex, SavedValue } from './io/values.ts';
 

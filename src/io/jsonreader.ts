@@ -5,7 +5,8 @@
  *
  * @see RFC 8259
  */
-import { ValueError } from '../errors.ts';
+import { FileFormatError } from '../errors.ts';
+import { quoted } from './text.ts';
 
 const MAX_DEPTH = 128;
 
@@ -90,7 +91,7 @@ export class JsonReader {
   }
 
   fail(problem: string): never {
-    throw new ValueError(`${this.source}: ${problem} (near character ${this.position})`);
+    throw new FileFormatError(`${this.source}: ${problem} (near character ${this.position})`);
   }
 
   private unescape(inside: string): string {
@@ -128,9 +129,4 @@ export class JsonReader {
     const c = this.peek();
     return c === undefined ? 'the end' : JSON.stringify(c);
   }
-}
-
-/** A name from a file in an error message, cut short where it is long. */
-export function quoted(name: string): string {
-  return JSON.stringify(name.length > 80 ? name.slice(0, 80) + '…' : name);
 }

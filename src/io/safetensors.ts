@@ -8,8 +8,9 @@
  * @see https://huggingface.co/docs/safetensors, "Format"
  */
 import { type DType, dtypes } from '../dtype.ts';
-import { ValueError } from '../errors.ts';
-import { JsonReader, quoted } from './jsonreader.ts';
+import { FileFormatError } from '../errors.ts';
+import { JsonReader } from './jsonreader.ts';
+import { decodeUtf8, quoted } from './text.ts';
 
 export interface SafeTensor {
   readonly dtype: DType;
@@ -56,7 +57,7 @@ const METADATA = '__metadata__';
  * @returns the tensors and the metadata. A tensor's `bytes` are a view of `file` where its element size allows,
  *   so that `new Float32Array(bytes.buffer, bytes.byteOffset, …)` always works; otherwise a copy. Their values
  *   are not looked at: a BOOL may hold any byte.
- * @throws ValueError when the file breaks a rule of the format, or has a dtype that is none of ours (U16, F8_E4M3 …)
+ * @throws FileFormatError when the file breaks a rule of the format, or has a dtype that is none of ours (U16, F8_E4M3 …)
  */
 export function parseSafetensors(file: Uint8Array | ArrayBuffer): SafeTensorsFile {
   // Not a Buffer: its slice() does not copy.
@@ -96,7 +97,7 @@ interface Entry {
 }
 
 function readHeader(bytes: Uint8Array): { entries: Map<string, Entry>; metadata: Map<string, string> } {
-  const text = decodeUtf8(bytes);
+  const text = decodeUtf8(bytes) ?? fail('the header is not UTF-8');
   if (!text.startsWith('{')) fail("the header does not begin with '{'");
   const reader = new JsonReader(text, 'safetensors header');
   const entries = new Map<string, Entry>();
@@ -107,14 +108,6 @@ function readHeader(bytes: Uint8Array): { entries: Map<string, Entry>; metadata:
   }
   reader.end();
   return { entries, metadata };
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return fail('the header is not UTF-8');
-  }
 }
 
 function readEntry(reader: JsonReader, name: string): Entry {
@@ -187,13 +180,13 @@ function checkLayout(entries: ReadonlyMap<string, Entry>, dataBytes: number): vo
  *
  * @param tensors   name and tensor; a Map will do
  * @param metadata  strings for the header's `__metadata__`; left out where there are none
- * @throws ValueError for two tensors of one name, a tensor called `__metadata__`, and bytes that do not fit
+ * @throws FileFormatError for two tensors of one name, a tensor called `__metadata__`, and bytes that do not fit
  *   dtype and shape
  */
 export function serializeSafetensors(
   tensors: Iterable<readonly [string, SafeTensor]>,
   metadata: Iterable<readonly [string, string]> = [],
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const sorted = [...tensors].sort(
     ([a, { dtype: aType }], [b, { dtype: bType }]) =>
       layoutOrder.indexOf(aType) - layoutOrder.indexOf(bType) || (a < b ? -1 : 1),
@@ -261,7 +254,7 @@ function checkText(what: string, text: unknown): void {
 }
 
 function fail(problem: string): never {
-  throw new ValueError(`safetensors: ${problem}`);
+  throw new FileFormatError(`safetensors: ${problem}`);
 }
 
 function failOn(name: string, problem: string): never {

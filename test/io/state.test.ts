@@ -108,7 +108,7 @@ describe('tensors through a safetensors file', () => {
     const file = flow.saveSafetensors({ x: flow.tensor([true]) });
     file[file.length - 1] = 2;
     expect(() => flow.loadSafetensors(file)).toThrow(
-      new flow.ValueError("safetensors: the bool tensor 'x' has bytes other than 0 and 1"),
+      new flow.FileFormatError("safetensors: tensor 'x': bool elements that are neither 0 nor 1"),
     );
   });
 
