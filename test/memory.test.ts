@@ -33,7 +33,7 @@ const train = (watch: () => void): void => {
   }
 };
 
-describe('In a synchronous loop of 20,000 passes, nothing disposed', () => {
+describe('In a synchronous loop of 20,000 passes, nothing disposed', { timeout: 120_000 }, () => {
   it('the heap of WebAssembly stays under its limit', () => {
     setTarget('wasm');
     const limit = 24 * MEBIBYTE;
@@ -54,9 +54,9 @@ describe('In a synchronous loop of 20,000 passes, nothing disposed', () => {
     expect(process.memoryUsage().rss).toBeLessThan(1500 * MEBIBYTE);
   });
 
-  it.each(natives)("the process's memory is flat: 64 GB of large tensors on %s", (target) => {
+  it.each(natives)("the process's memory is flat: 16 GB of tensors on %s", (target) => {
     setTarget(target);
-    let x = flow.zeros([800, 1000]);
+    let x = flow.zeros([200, 1000]);
     let early = 0;
     let late = 0;
     for (let pass = 0; pass < 20_000; pass++) {
@@ -66,7 +66,7 @@ describe('In a synchronous loop of 20,000 passes, nothing disposed', () => {
       if (pass < 5000) early = Math.max(early, rss);
       else late = Math.max(late, rss);
     }
-    expect(x.sum().item()).toBe(20_000 * 800_000);
+    expect(x.sum().item()).toBe(20_000 * 200_000);
     expect(early).toBeLessThan(1500 * MEBIBYTE);
     expect(late).toBeLessThan(1.5 * early);
   });

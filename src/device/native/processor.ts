@@ -14,12 +14,16 @@ export interface Processor {
   place(code: Uint8Array): number;
 }
 
+/** As much as the heap of WebAssembly would take by default, at most. */
+const FREED_BYTES = 512 * 2 ** 20;
+
 /** @throws RuntimeError that says why, where code of our own cannot run */
 const find = (): Processor => {
   const arch = globalThis.process?.arch as string | undefined;
   if (arch !== 'x64') throw new RuntimeError(`the processor is ${arch ?? 'unknown'}, not x64`);
   const system = connectSystem();
   const buffers = new Buffers((buffer) => system.addressOf(buffer));
+  system.keepFreed(FREED_BYTES);
   const call = makeCall(system, buffers.take(CALL_BYTES));
   return {
     system,
