@@ -59,6 +59,11 @@ export { Generator } from './tensor/random/index.ts';
 
 export { memoryStats, resetPeakMemoryStats, setMemoryLimit, type MemoryStats } from './device/memory.ts';
 export { setDebug } from './device/debug.ts';
+export {
+  getFloat32ConvPrecision,
+  setFloat32ConvPrecision,
+  type Float32ConvPrecision,
+} from './kernels/conv/precision.ts';
 export { setTarget, type TargetName } from './device/target.ts';
 export { getNumThreads, setNumThreads } from './device/threads/number.ts';
 
