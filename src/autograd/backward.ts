@@ -3,7 +3,8 @@ import { RuntimeError } from '../errors.ts';
 import { ones } from '../tensor/create.ts';
 import { sameShape, showSize, type Tensor, type TensorHook } from '../tensor/tensor.ts';
 import { walk } from './engine.ts';
-import { addHook, edgeOf, type Edge, type HookHandle, type Node } from './node.ts';
+import { addHook, type RemovableHandle } from './handle.ts';
+import { edgeOf, type Edge, type Node } from './node.ts';
 
 export interface BackwardOptions {
   /** Keep the graph for another pass. Default: the value of `createGraph`. */
@@ -95,7 +96,7 @@ const rootOf = (tensor: Tensor, gradient: Tensor | null, position: number): { ed
  *
  * @throws RuntimeError when the tensor does not require a gradient
  */
-export const registerHook = (tensor: Tensor, hook: TensorHook): HookHandle => {
+export const registerHook = (tensor: Tensor, hook: TensorHook): RemovableHandle => {
   if (!tensor.requiresGrad)
     throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
   const node = tensor.gradFn as Node | null;

@@ -14,7 +14,6 @@ export interface Edge {
 export type Gradients = readonly (Tensor | null)[];
 
 let sequence = 0;
-let hookIds = 0;
 
 export abstract class Node implements GradNode {
   abstract readonly name: string;
@@ -75,17 +74,3 @@ export const edgeOf = (tensor: Tensor | null | undefined): Edge | null => {
 };
 
 export const accumulatorOf = (leaf: Tensor): Node => (leaf.accumulator_ ??= new AccumulateGrad(leaf)) as Node;
-
-export interface HookHandle {
-  readonly id: number;
-  remove(): void;
-  [Symbol.dispose](): void;
-}
-
-/** Puts an entry into a registry of hooks under a fresh id. */
-export const addHook = <H>(registry: Map<number, H>, hook: H): HookHandle => {
-  const id = hookIds++;
-  registry.set(id, hook);
-  const remove = (): void => void registry.delete(id);
-  return { id, remove, [Symbol.dispose]: remove };
-};

@@ -3,10 +3,10 @@
  * name like any attribute, in the order of registration also when the name looks like a number.
  */
 import { KeyError } from '../errors.ts';
-import { Tensor } from '../tensor/tensor.ts';
-import { typeName } from './names.ts';
 import { Parameter } from '../tensor/parameter.ts';
-import type { RegisteredModule, Registries } from './registries.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { typeName } from '../tensor/type-name.ts';
+import { freshState, type RegisteredModule, type Registries } from './registries.ts';
 
 /** The class of modules, told by module.ts so that this file need not import it. */
 let moduleClass: new () => object;
@@ -21,12 +21,35 @@ export const checkName = (kind: string, name: string): void => {
   if (name === '') throw new KeyError(`${kind} name can't be empty string ""`);
 };
 
-const registered = (target: Registries, key: string | symbol): key is string =>
+/** Whether a name is that of a parameter, buffer or child, also of an empty one. */
+export const isRegistered = (target: Registries, key: string | symbol): key is string =>
   typeof key === 'string' &&
   (target._parameters.has(key) || target._buffers.has(key) || target._modules.has(key));
 
-const lookUp = (target: Registries, key: string): unknown =>
+/** What is registered under a name, also where a property read gives the class's own member. */
+export const registeredMember = (
+  target: Registries,
+  key: string,
+): Parameter | Tensor | RegisteredModule | null =>
   target._parameters.get(key) ?? target._buffers.get(key) ?? target._modules.get(key) ?? null;
+
+/** `module.attributeNames()`: what the module has, and its classes up to Module. */
+export const attributeNames = (module: Registries): string[] => {
+  const names = new Set(Object.keys(module));
+  let level = Object.getPrototypeOf(module) as object;
+  for (; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
+    for (const name of Object.getOwnPropertyNames(level)) names.add(name);
+  }
+  names.delete('constructor');
+  return [...names].sort();
+};
+
+/** Removes a name from the registry that has it. */
+const unregister = (target: Registries, key: string): void => {
+  if (target._parameters.delete(key)) return;
+  if (target._buffers.delete(key)) target._nonPersistentBuffers.delete(key);
+  else target._modules.delete(key);
+};
 
 /** Keeps an attribute under the rules of torch.nn.Module.__setattr__; false when it is an ordinary one. */
 const keep = (target: Registries, key: string, value: unknown): boolean => {
@@ -90,9 +113,10 @@ const attributeHandler: ProxyHandler<() => void> = {
     return module.call(...args);
   },
   get(target, key, receiver) {
-    if (key in target || !registered(target as Target, key))
+    // Who awaits a module must not run its child of that name: `then` is never a member.
+    if (key in target || key === 'then' || !isRegistered(target as Target, key))
       return Reflect.get(target, key, receiver) as unknown;
-    return lookUp(target as Target, key);
+    return registeredMember(target as Target, key);
   },
   set(target, key, value: unknown, receiver) {
     if (typeof key === 'string' && keep(target as Target, key, value)) return true;
@@ -107,17 +131,11 @@ const attributeHandler: ProxyHandler<() => void> = {
       return true;
     return Reflect.defineProperty(target, key, descriptor);
   },
-  has: (target, key) => key in target || registered(target as Target, key),
+  has: (target, key) => key in target || isRegistered(target as Target, key),
   deleteProperty(target, key) {
-    const { _parameters, _buffers, _modules, _nonPersistentBuffers } = target as Target;
-    if (registered(target as Target, key)) {
-      if (!_parameters.delete(key) && !_modules.delete(key)) {
-        _buffers.delete(key);
-        _nonPersistentBuffers.delete(key);
-      }
-      return true;
-    }
-    return Reflect.deleteProperty(target, key);
+    if (!isRegistered(target as Target, key)) return Reflect.deleteProperty(target, key);
+    unregister(target as Target, key);
+    return true;
   },
   ownKeys(target) {
     const { _parameters, _buffers, _modules } = target as Target;
@@ -126,14 +144,23 @@ const attributeHandler: ProxyHandler<() => void> = {
     ];
   },
   getOwnPropertyDescriptor(target, key) {
-    if (!registered(target as Target, key)) return Reflect.getOwnPropertyDescriptor(target, key);
-    return { value: lookUp(target as Target, key), writable: true, configurable: true, enumerable: true };
+    if (!isRegistered(target as Target, key)) return Reflect.getOwnPropertyDescriptor(target, key);
+    const value = registeredMember(target as Target, key);
+    return { value, writable: true, configurable: true, enumerable: true };
   },
 };
 
 /** From a proxy's target to the proxy, so that a call runs on the module as users know it. */
 const proxies = new WeakMap<object, object>();
-export const makeModuleProxy = (target: () => void): object => {
+
+/** A module of a class, without anything registered. Its constructor is not run. */
+export const bareModule = (prototype: object): object => {
+  // The proxy's target is a function, so that instances can be called; its prototype is the class's all the same.
+  const target = (): void => undefined;
+  Reflect.deleteProperty(target, 'name');
+  Reflect.deleteProperty(target, 'length');
+  Object.setPrototypeOf(target, prototype);
+  Object.defineProperties(target, freshState());
   const proxy = new Proxy(target, attributeHandler);
   proxies.set(target, proxy);
   return proxy;

@@ -4,6 +4,7 @@ import { batchNorm } from '../ops/batch-norm.ts';
 import { ones, tensor, zeros } from '../tensor/create.ts';
 import { floatRepr } from '../tensor/pyformat.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { LoadArguments } from './hooks.ts';
 import { Module } from './module.ts';
 import { Parameter } from '../tensor/parameter.ts';
 import { bool } from './repr.ts';
@@ -89,9 +90,11 @@ export class BatchNorm2d extends Module {
     return 2;
   }
   /** The first form did not count batches. */
-  override _upgradeState(state: Map<string, unknown>, prefix: string, version = 1): void {
+  override _loadFromStateDict(...args: LoadArguments): void {
+    const [state, prefix, { version = 1 }] = args;
     const key = `${prefix}num_batches_tracked`;
     if (version < 2 && this.trackRunningStats && !state.has(key)) state.set(key, tensor(0n));
+    super._loadFromStateDict(...args);
   }
 
   override extraRepr(): string {

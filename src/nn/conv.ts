@@ -5,7 +5,8 @@ import { conv2d, type Pair } from '../ops/conv2d.ts';
 import { pad } from '../ops/pad.ts';
 import { roundedOnce } from '../ops/rounded-once.ts';
 import { empty, zeros } from '../tensor/create.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { MemoryFormat, Tensor } from '../tensor/tensor.ts';
+import { typeName } from '../tensor/type-name.ts';
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.ts';
 import { Module } from './module.ts';
 import { Parameter } from '../tensor/parameter.ts';
@@ -88,10 +89,8 @@ export class Conv2d extends Module {
       device,
       dtype,
     } = options;
-    const kernel = pairOf('kernelSize', kernelSize);
+    const kernel = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : Array.from(kernelSize);
     const steps = pairOf('stride', stride);
-    checkInteger('inChannels', inChannels);
-    checkInteger('outChannels', outChannels);
     checkInteger('groups', groups);
     if (groups <= 0) throw new ValueError('groups must be a positive integer');
     if (inChannels % groups !== 0) throw new ValueError('in_channels must be divisible by groups');
@@ -111,6 +110,7 @@ export class Conv2d extends Module {
         `padding_mode must be one of {'circular', 'reflect', 'replicate', 'zeros'}, but got padding_mode='${paddingMode as string}'`,
       );
     }
+    checkSize([outChannels, inChannels, ...kernel]);
     if (dtype !== undefined && !isFloatingPoint(dtype)) {
       throw new RuntimeError('Only Tensors of floating point and complex dtype can require gradients');
     }
@@ -140,13 +140,26 @@ export class Conv2d extends Module {
     if (fanIn > 0) uniform_(this.bias, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
   }
 
-  override forward(input: Tensor): Tensor {
+  /** @throws TypeError for no input, or more than one; RuntimeError with PyTorch's texts when it does not fit */
+  override forward(input: Tensor, ...more: readonly never[]): Tensor {
+    if (input === undefined)
+      throw new TypeError("Conv2d.forward() missing 1 required positional argument: 'input'");
+    if (more.length > 0)
+      throw new TypeError(
+        `Conv2d.forward() takes 2 positional arguments but ${String(more.length + 2)} were given`,
+      );
+    for (const name of ['weight', 'bias']) if (!(name in this)) this.getAttribute(name);
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
     if (paddingMode === 'zeros') return conv2d(input, weight, bias, { stride, padding, dilation, groups });
     const extended = (x: Tensor, w: Tensor, b: Tensor | null): Tensor =>
       conv2d(pad(x, this.sides(), paddingMode), w, b, { stride, dilation, groups });
     const alike = input.dtype === weight.dtype && (bias === null || bias.dtype === input.dtype);
     return alike ? roundedOnce([input, weight, bias], extended) : extended(input, weight, bias);
+  }
+
+  /** Gives the weight the strides of a memory format. */
+  override toMemoryFormat(format: MemoryFormat): void {
+    this.weight.data = this.weight.data.contiguous(format);
   }
 
   /** [left, right, top, bottom], or as many as the padding has; `'same'` puts the odd one out at the right and bottom. */
@@ -215,6 +228,15 @@ const pairOf = (name: string, value: Pair): readonly number[] => {
     throw new TypeError(`Conv2d: ${name} must be an integer or a list of integers, got ${typeof value}`);
   for (const size of list as readonly unknown[]) checkInteger(name, size);
   return [...(list as readonly number[])];
+};
+
+/** @throws TypeError as torch.empty for the size of the weight */
+const checkSize = (size: readonly unknown[]): void => {
+  const wrong = size.findIndex((n) => !Number.isInteger(n));
+  if (wrong === -1) return;
+  throw new TypeError(
+    `empty(): argument 'size' must be tuple of SymInts, but found element of type ${typeName(size[wrong])} at pos ${String(wrong + 1)}`,
+  );
 };
 
 function checkInteger(name: string, value: unknown): void {

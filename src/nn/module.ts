@@ -1,34 +1,66 @@
 /** The base of all layers and networks. */
-import { addHook, type HookHandle } from '../autograd/node.ts';
+import { addHook, type RemovableHandle } from '../autograd/handle.ts';
 import { noGrad } from '../autograd/mode.ts';
-import { isFloatingPoint, type DType } from '../dtype.ts';
-import { AttributeError, KeyError, NotImplementedError, ValueError } from '../errors.ts';
-import { StateDict } from '../io/state-dict.ts';
-import { toOptions, type ToOptions } from '../ops/copies.ts';
-import { zerosLike } from '../tensor/create.ts';
-import { Tensor } from '../tensor/tensor.ts';
-import { checkName, makeModuleProxy, nameModuleClass } from './attributes.ts';
-import { typeName } from './names.ts';
+import type { DType } from '../dtype.ts';
+import { AttributeError, KeyError, NotImplementedError, RuntimeError, ValueError } from '../errors.ts';
+import type { StateDict } from '../io/state-dict.ts';
+import { to } from '../ops/copies.ts';
+import { emptyLike } from '../tensor/create.ts';
+import { checkGlobalTarget, toGlobal, toLocal, type Placement, type Sbp } from '../tensor/global.ts';
 import { Parameter } from '../tensor/parameter.ts';
-import { moduleText } from './repr.ts';
-import { loadInto, saveInto, type IncompatibleKeys, type StateDictLike } from './state-dict.ts';
+import { Tensor, type MemoryFormat } from '../tensor/tensor.ts';
+import { typeName } from '../tensor/type-name.ts';
+import {
+  attributeNames,
+  bareModule,
+  checkName,
+  isRegistered,
+  nameModuleClass,
+  registeredMember,
+} from './attributes.ts';
+import { callWithHooks } from './calling.ts';
+import { applyToOwn, cudaDevice, toTarget, type DeviceOrDType, type ModuleToOptions } from './convert.ts';
+import { copyModule } from './copy.ts';
+import type {
+  BackwardHook,
+  ForwardArgs,
+  ForwardHook,
+  ForwardPreHook,
+  ForwardResult,
+  HookRegistries,
+  LoadArguments,
+  LoadStateDictPostHook,
+  LoadStateDictPreHook,
+  LoadStateDictPreHookWithModule,
+  StateDictHook,
+  StateDictPreHook,
+} from './hooks.ts';
+import type { IncompatibleKeys } from './incompatible-keys.ts';
+import { moduleSummary, moduleText, shallowText, type ModuleSummary } from './repr.ts';
+import { moduleFrom, snapshotOf, type ModuleSnapshot } from './snapshot.ts';
+import {
+  loadInto,
+  loadOwn,
+  saveInto,
+  saveOwn,
+  stateDictOptions,
+  type StateDictLike,
+  type StateDictOptions,
+} from './state-dict.ts';
+import type { StateKey } from './state-key.ts';
 
+/** Any module, whatever its `forward` takes and gives. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- parameters of functions are contravariant: any module fits
 export type AnyModule = Module<any, unknown>;
 
-/** Called before `forward` with its arguments; an array returned takes their place, another value that of the only one. */
-export type ForwardPreHook<M = AnyModule> = (module: M, args: readonly unknown[]) => unknown;
-/** Called after `forward`; what it returns (if anything) takes the result's place. */
-export type ForwardHook<M = AnyModule> = (module: M, args: readonly unknown[], result: unknown) => unknown;
-
-export interface StateDictOptions {
-  /** A map to fill instead of a new one. */
-  readonly destination?: StateDict;
-  /** Put before every key as it is, without a dot. Default ''. */
-  readonly prefix?: string;
-  /** Give the parameters themselves instead of detached tensors on the same data. Default false. */
-  readonly keepVars?: boolean;
-}
+/** The modules that a table of classes makes. */
+type InstancesOf<Classes> = {
+  [Name in keyof Classes]: Classes[Name] extends abstract new (...args: never) => infer M
+    ? M extends AnyModule
+      ? M
+      : never
+    : never;
+}[keyof Classes];
 
 /**
  * A layer, or a network of layers. Parameters, buffers and modules assigned to its attributes are found by assignment:
@@ -41,73 +73,106 @@ export interface StateDictOptions {
  *       }
  *     }
  *     const net = new Net();
- *     net(images);            // runs hooks and forward
+ *     net(images);            // runs hooks and forward, with forward's types
  *
- * The type arguments say what `forward` takes and gives: by default one tensor, and a tensor.
+ * An assignment to a registered name is checked: a parameter's takes a parameter or null, a child's a module or null, a
+ * buffer's a tensor or null. Names keep the order in which they came.
  *
- * @see torch.nn.Module
+ * A call has the types of the class's own `forward`. Where only `nn.Module` is said, a module takes and gives one tensor;
+ * type arguments say otherwise: `nn.Module<[input: Tensor, target: Tensor], Tensor>`.
+ *
+ * @see torch.nn.Module, oneflow.nn.Module
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the interface below says that instances are callable
-export class Module<Args extends readonly unknown[] = [input: Tensor], Result = Tensor> {
+export class Module<
+  Args extends readonly unknown[] = never,
+  Result = [Args] extends [never] ? unknown : Tensor,
+> {
   /** Whether layers such as dropout behave as in training. Set by `train()` and `eval()`. */
   declare training: boolean;
   /** @internal */ declare readonly _parameters: Map<string, Parameter | null>;
   /** @internal */ declare readonly _buffers: Map<string, Tensor | null>;
   /** @internal */ declare readonly _modules: Map<string, AnyModule | null>;
   /** @internal */ declare readonly _nonPersistentBuffers: Set<string>;
-  /** @internal */ declare readonly _forwardPreHooks: Map<number, ForwardPreHook>;
-  /** @internal */ declare readonly _forwardHooks: Map<number, ForwardHook>;
+  /** @internal */ declare readonly _forwardPreHooks: HookRegistries['_forwardPreHooks'];
+  /** @internal */ declare readonly _forwardHooks: HookRegistries['_forwardHooks'];
+  /** @internal */ declare readonly _backwardHooks: HookRegistries['_backwardHooks'];
+  /** @internal */ declare _isFullBackwardHook: HookRegistries['_isFullBackwardHook'];
+  /** @internal */ declare readonly _stateDictHooks: HookRegistries['_stateDictHooks'];
+  /** @internal */ declare readonly _stateDictPreHooks: HookRegistries['_stateDictPreHooks'];
+  /** @internal */ declare readonly _loadStateDictPreHooks: HookRegistries['_loadStateDictPreHooks'];
+  /** @internal */ declare readonly _loadStateDictPostHooks: HookRegistries['_loadStateDictPostHooks'];
 
   constructor() {
-    // The proxy's target is a function, so that instances can be called; its prototype is the class's all the same.
-    const target = (): void => undefined;
-    Reflect.deleteProperty(target, 'name');
-    Reflect.deleteProperty(target, 'length');
-    Object.setPrototypeOf(target, new.target.prototype as object);
-    const hidden = (value: unknown): PropertyDescriptor => ({ value, writable: true, configurable: true });
-    Object.defineProperties(target, {
-      training: { value: true, writable: true, configurable: true, enumerable: true },
-      _parameters: hidden(new Map()),
-      _buffers: hidden(new Map()),
-      _modules: hidden(new Map()),
-      _nonPersistentBuffers: hidden(new Set()),
-      _forwardPreHooks: hidden(new Map()),
-      _forwardHooks: hidden(new Map()),
-    });
-    return makeModuleProxy(target) as this;
+    return bareModule(new.target.prototype as object) as this;
   }
 
-  /** What the module computes. Subclasses say it. @throws NotImplementedError in Module itself */
+  /**
+   * What the module computes. Subclasses say it.
+   *
+   * @throws NotImplementedError in Module itself
+   */
   forward(..._args: Args): Result {
     throw new NotImplementedError(`Module [${this._getName()}] is missing the required "forward" function`);
   }
 
   /** Runs the pre-hooks, `forward`, and the hooks: what `module(…)` does. */
-  call(...args: Args): Result {
-    if (this._forwardPreHooks.size === 0 && this._forwardHooks.size === 0) return this.forward(...args);
-    // Copies: a hook removed during the call still runs in it, one added waits for the next.
-    let given: readonly unknown[] = args;
-    for (const hook of [...this._forwardPreHooks.values()]) {
-      const changed = hook(this, given);
-      if (changed !== undefined && changed !== null)
-        given = Array.isArray(changed) ? (changed as unknown[]) : [changed];
-    }
-    let result: unknown = this.forward(...(given as unknown as Args));
-    for (const hook of [...this._forwardHooks.values()]) result = hook(this, given, result) ?? result;
-    return result as Result;
-  }
-
-  registerForwardPreHook(hook: ForwardPreHook<this>): HookHandle {
-    return addHook(this._forwardPreHooks, hook as ForwardPreHook);
-  }
-  registerForwardHook(hook: ForwardHook<this>): HookHandle {
-    return addHook(this._forwardHooks, hook as ForwardHook);
+  call(...args: ForwardArgs<this>): ForwardResult<this> {
+    const hooks = this._forwardPreHooks.size + this._forwardHooks.size + this._backwardHooks.size;
+    const result: unknown =
+      hooks === 0 ? this.forward(...(args as unknown as Args)) : callWithHooks(this, args);
+    return result as ForwardResult<this>;
   }
 
   /**
-   * Names a parameter; null reserves the name.
+   * Calls `hook(module, args)` before every `forward`. An array that it returns takes the arguments' place, any other
+   * value but null and undefined that of the only argument.
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>): RemovableHandle {
+    return addHook(this._forwardPreHooks, hook);
+  }
+  /** Calls `hook(module, args, result)` after every `forward`; what it returns takes the result's place. */
+  registerForwardHook(hook: ForwardHook<this>): RemovableHandle {
+    return addHook(this._forwardHooks, hook);
+  }
+  /**
+   * Calls `hook(module, gradInput, gradOutput)` once per backward pass through a call of the module, when the gradients of
+   * its arguments are known: one entry per argument and per result, null for what is no tensor. What the hook returns, an
+   * array as long or the only gradient, takes the place of `gradInput`; the next hook sees it.
    *
-   * @throws KeyError, TypeError as torch.nn.Module.register_parameter
+   * If no argument requires a gradient, the hook runs when the result's gradient is known, with nulls, and must return
+   * nothing. Inside such a call arguments and results are views of what they were: changing them in place is an error.
+   *
+   * @throws RuntimeError when the module has backward hooks of the old kind
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>): RemovableHandle {
+    return this._addBackwardHook(hook, true);
+  }
+  /**
+   * Calls `hook(module, gradInput, gradOutput)` with the gradients of the op that made the result: of a `Conv2d` those of
+   * input, weight and bias. PyTorch's old kind; prefer `registerFullBackwardHook`.
+   *
+   * @throws RuntimeError when the module has full backward hooks
+   */
+  registerBackwardHook(hook: BackwardHook<this>): RemovableHandle {
+    return this._addBackwardHook(hook, false);
+  }
+  private _addBackwardHook(hook: BackwardHook<this>, full: boolean): RemovableHandle {
+    if (this._isFullBackwardHook === !full) {
+      throw new RuntimeError(
+        'Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them.',
+      );
+    }
+    this._isFullBackwardHook = full;
+    return addHook(this._backwardHooks, hook);
+  }
+
+  /**
+   * Names a parameter; null reserves the name; a parameter of that name is replaced in its place.
+   *
+   * @throws TypeError when the name is no string, or the value no parameter
+   * @throws KeyError when the name is empty, has a dot, or is that of another attribute
+   * @throws ValueError when the parameter was computed from others
    */
   registerParameter(name: string, parameter: Parameter | null): void {
     checkName('parameter', name);
@@ -126,9 +191,12 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   }
 
   /**
-   * Names a tensor that belongs to the module's state but is not learned, such as running statistics.
+   * Names a tensor that belongs to the module's state but is not learned, such as running statistics. Doing so again
+   * replaces the tensor, and whether it is saved.
    *
    * @param persistent  whether it is saved in state dictionaries. Default true.
+   * @throws TypeError when the name is no string, or the value no tensor
+   * @throws KeyError when the name is empty, has a dot, or is that of another attribute
    */
   registerBuffer(name: string, tensor: Tensor | null, persistent = true): void {
     checkName('buffer', name);
@@ -143,11 +211,15 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
     else this._nonPersistentBuffers.add(name);
   }
 
-  /** Names a child; null reserves the name; a child of that name is replaced in its place. */
+  /**
+   * Names a child; null reserves the name; a child of that name is replaced in its place.
+   *
+   * @throws TypeError when the value is no module, or the name no string
+   * @throws KeyError when the name is that of another attribute, has a dot, or is empty
+   */
   addModule(name: string, module: AnyModule | null): void {
-    if (module !== null && !(module instanceof Module)) {
+    if (module !== null && !(module instanceof Module))
       throw new TypeError(`${typeName(module)} is not a Module subclass`);
-    }
     if (typeof name !== 'string')
       throw new TypeError(`module name should be a string. Got ${typeName(name)}`);
     if (this._hasOther(name, this._modules)) throw new KeyError(`attribute '${name}' already exists`);
@@ -164,27 +236,49 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
     return name in this && !registry.has(name);
   }
 
-  /** An attribute by name. @throws AttributeError when there is none */
+  /**
+   * An attribute by name: the module's own or its class's, else a parameter, buffer or child.
+   *
+   * @throws AttributeError when there is none
+   */
   getAttribute(name: string): unknown {
-    if (!(name in this)) throw new AttributeError(`'${this._getName()}' object has no attribute '${name}'`);
-    return (this as unknown as Record<string, unknown>)[name];
+    if (!(name in this)) throw this._noAttribute(name);
+    return (this as unknown as Readonly<Record<string, unknown>>)[name];
   }
-  /** Removes a parameter, buffer, child or other attribute. @throws AttributeError when there is none */
+  /** Removes a parameter, buffer, child or attribute of its own. @throws AttributeError when there is none */
   deleteAttribute(name: string): void {
-    if (!(name in this)) throw new AttributeError(`'${this._getName()}' object has no attribute '${name}'`);
+    if (!Object.hasOwn(this, name)) throw this._noAttribute(name);
     Reflect.deleteProperty(this, name);
+  }
+  private _noAttribute(name: string): AttributeError {
+    return new AttributeError(`'${this._getName()}' object has no attribute '${name}'`);
+  }
+  /** All names there are, sorted: attributes, parameters, buffers, children, and the members of the class. */
+  attributeNames(): string[] {
+    return attributeNames(this);
   }
 
   /** This module and all below it, each once, a parent before its children. */
   *modules(): IterableIterator<AnyModule> {
     for (const [, module] of this.namedModules()) yield module;
   }
-  *namedModules(memo = new Set<AnyModule>(), prefix = ''): IterableIterator<[string, AnyModule]> {
+  /**
+   * The same with their paths; this one's is `prefix`.
+   *
+   * @param memo  modules to leave out with all below them. Default none.
+   * @param prefix  put before the paths, with a dot. Default ''.
+   * @param removeDuplicate  whether a module that is there several times appears once. Default true.
+   */
+  *namedModules(
+    memo = new Set<AnyModule>(),
+    prefix = '',
+    removeDuplicate = true,
+  ): IterableIterator<[path: string, module: AnyModule]> {
     if (memo.has(this)) return;
-    memo.add(this);
+    if (removeDuplicate) memo.add(this);
     yield [prefix, this];
     for (const [name, child] of this._modules) {
-      if (child !== null) yield* child.namedModules(memo, prefix === '' ? name : `${prefix}.${name}`);
+      if (child !== null) yield* child.namedModules(memo, joined(prefix, name), removeDuplicate);
     }
   }
 
@@ -192,7 +286,8 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   *children(): IterableIterator<AnyModule> {
     for (const [, child] of this.namedChildren()) yield child;
   }
-  *namedChildren(): IterableIterator<[string, AnyModule]> {
+  /** The same with their names. */
+  *namedChildren(): IterableIterator<[name: string, child: AnyModule]> {
     const seen = new Set<AnyModule>();
     for (const [name, child] of this._modules) {
       if (child === null || seen.has(child)) continue;
@@ -205,21 +300,25 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   *parameters(recurse = true): IterableIterator<Parameter> {
     for (const [, parameter] of this.namedParameters('', recurse)) yield parameter;
   }
-  namedParameters(prefix = '', recurse = true): IterableIterator<[string, Parameter]> {
+  /** The same with their paths, behind `prefix` and a dot. */
+  namedParameters(prefix = '', recurse = true): IterableIterator<[path: string, parameter: Parameter]> {
     return this._namedMembers((module) => module._parameters, prefix, recurse);
   }
+  /** The buffers here and (unless `recurse` is false) below, each once, also those that are not saved. */
   *buffers(recurse = true): IterableIterator<Tensor> {
     for (const [, buffer] of this.namedBuffers('', recurse)) yield buffer;
   }
-  namedBuffers(prefix = '', recurse = true): IterableIterator<[string, Tensor]> {
+  /** The same with their paths, behind `prefix` and a dot. */
+  namedBuffers(prefix = '', recurse = true): IterableIterator<[path: string, buffer: Tensor]> {
     return this._namedMembers((module) => module._buffers, prefix, recurse);
   }
 
+  /** What `getMembers` finds in each module, by path; an object that is there several times under its first. */
   *_namedMembers<T extends object>(
     getMembers: (module: AnyModule) => Iterable<[string, T | null]>,
     prefix = '',
     recurse = true,
-  ): IterableIterator<[string, T]> {
+  ): IterableIterator<[path: string, member: T]> {
     const seen = new Set<T>();
     const modules: Iterable<[string, AnyModule]> = recurse
       ? this.namedModules(new Set(), prefix)
@@ -228,79 +327,156 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
       for (const [name, member] of getMembers(module)) {
         if (member === null || seen.has(member)) continue;
         seen.add(member);
-        yield [path === '' ? name : `${path}.${name}`, member];
+        yield [joined(path, name), member];
       }
     }
   }
 
-  /** Calls `f` with every module below and then with this one. */
+  /** The module at a dotted path; '' is this one. @throws AttributeError when there is none */
+  getSubmodule(path: string): AnyModule {
+    let module: AnyModule = this;
+    for (const name of path === '' ? [] : path.split('.')) {
+      const next = memberOf(module, name);
+      if (!(next instanceof Module)) throw new AttributeError(`\`${name}\` is not an nn.Module`);
+      module = next as AnyModule;
+    }
+    return module;
+  }
+  /** The parameter at a dotted path. @throws AttributeError when there is none */
+  getParameter(path: string): Parameter {
+    const [module, name] = this._owner(path);
+    const found = memberOf(module, name);
+    if (!(found instanceof Parameter)) throw new AttributeError(`\`${name}\` is not an nn.Parameter`);
+    return found;
+  }
+  /** The buffer at a dotted path. @throws AttributeError when there is none */
+  getBuffer(path: string): Tensor {
+    const [module, name] = this._owner(path);
+    memberOf(module, name);
+    const buffer = module._buffers.get(name);
+    if (!buffer) throw new AttributeError(`\`${name}\` is not a buffer`);
+    return buffer;
+  }
+  private _owner(path: string): [module: AnyModule, name: string] {
+    const cut = path.lastIndexOf('.');
+    return [this.getSubmodule(path.slice(0, Math.max(cut, 0))), path.slice(cut + 1)];
+  }
+
+  /** Calls `f` with every module below, and then with this one; a module shared by several parents once for each. */
   apply(f: (module: AnyModule) => void): this {
     for (const child of this.children()) child.apply(f);
     f(this);
     return this;
   }
 
-  /** Replaces the data of all parameters and buffers by `f` of them; objects, and what is shared, stay. */
-  _apply(f: (tensor: Tensor) => Tensor, done = new Map<Tensor, Tensor>()): this {
-    for (const child of this.children()) child._apply(f, done);
-    for (const parameter of this._parameters.values()) {
-      if (parameter === null || done.has(parameter)) continue;
-      done.set(parameter, parameter);
-      noGrad(() => {
-        parameter.data = f(parameter);
-        const { grad } = parameter;
-        if (grad !== null) grad.data = f(grad);
-      });
-    }
-    for (const [name, buffer] of this._buffers) {
-      if (buffer === null) continue;
-      let converted = done.get(buffer);
-      if (converted === undefined) done.set(buffer, (converted = noGrad(() => f(buffer))));
-      this._buffers.set(name, converted);
-    }
+  /**
+   * Replaces the data of all parameters and buffers by `f` of them, children first. Parameters and their gradients stay
+   * the same objects, buffers become what `f` returns; each is converted once, so that what is shared stays shared.
+   *
+   * @param applied  what was converted already, and into what
+   */
+  _apply(f: (tensor: Tensor) => Tensor, applied = new Map<Tensor, Tensor>()): this {
+    for (const child of this.children()) child._apply(f, applied);
+    applyToOwn(this, f, applied);
     return this;
   }
 
-  /** Floating-point parameters and buffers to another dtype, all to another device or memory format. */
-  to(first: DType | Tensor | ToOptions | (string & {}), second?: DType): this {
-    const { dtype, device, memoryFormat } = toOptions(first, second);
-    if (dtype !== undefined && !isFloatingPoint(dtype)) {
-      throw new TypeError(
-        `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${dtype}`,
-      );
-    }
-    return this._apply((t) =>
-      t.to({
+  /**
+   * Floating-point parameters and buffers in another dtype, all on another device, those of four axes in another memory
+   * format. The module changes, and is returned.
+   *
+   *     net.to('float64')   net.to('cpu')   net.to('cpu', 'float64')   net.to(x)   net.to({ memoryFormat: 'channels_last' })
+   *
+   * @throws TypeError for a dtype that is not floating-point, and for other arguments
+   * @throws RuntimeError for a device that does not exist
+   */
+  to(target?: DeviceOrDType | Tensor | ModuleToOptions | null, dtype?: DType | null): this;
+  to(...args: unknown[]): this {
+    const { device, dtype, memoryFormat } = toTarget(args);
+    this._apply((t) =>
+      to(t, {
         device,
         dtype: t.isFloatingPoint() ? dtype : undefined,
         memoryFormat: t.ndim === 4 ? memoryFormat : undefined,
       }),
     );
+    return memoryFormat === undefined ? this : this._toMemoryFormat(memoryFormat);
   }
+  /** Floating-point parameters and buffers to float32. */
   float(): this {
     return this.to('float32');
   }
+  /** Floating-point parameters and buffers to float64. */
   double(): this {
     return this.to('float64');
   }
+  /** Floating-point parameters and buffers to float16. */
   half(): this {
     return this.to('float16');
   }
+  /** Floating-point parameters and buffers to bfloat16. */
   bfloat16(): this {
     return this.to('bfloat16');
   }
+  /** All parameters and buffers to a dtype, those of integers too. */
+  type(dtype: DType): this {
+    return this._apply((t) => to(t, dtype));
+  }
+  /** All parameters and buffers to the CPU. */
   cpu(): this {
     return this.to({ device: 'cpu' });
   }
+  /**
+   * All parameters and buffers to a GPU: the current one, or one by number or name.
+   *
+   * @throws RuntimeError naming the device when it is not available
+   */
+  cuda(device?: number | string | null): this {
+    const name = cudaDevice(device);
+    return this._apply((t) => to(t, { device: name }));
+  }
+  /** Memory for parameters and buffers on a device, with nothing in it yet. */
+  toEmpty({ device }: { readonly device: string }): this {
+    return this._apply((t) => emptyLike(t, { device }));
+  }
+  /** Told by `to` in which memory format tensors of four axes now are; for classes that keep others. Does nothing here. */
+  toMemoryFormat(_format: MemoryFormat): void {
+    // Strides are all there is to a memory format.
+  }
+  /** Calls `toMemoryFormat` of every module below, and then of this one. */
+  _toMemoryFormat(format: MemoryFormat): this {
+    for (const child of this.children()) child._toMemoryFormat(format);
+    this.toMemoryFormat(format);
+    return this;
+  }
 
-  /** Into training mode (or out of it), with everything below. */
+  /**
+   * Parameters and buffers as parts of global tensors.
+   *
+   * @throws ValueError when placement or sbp are missing, TypeError when they are something else
+   * @throws RuntimeError because this process belongs to no group
+   */
+  toGlobal(placement?: Placement, sbp?: Sbp | readonly Sbp[]): this {
+    checkGlobalTarget(placement, sbp);
+    return this._apply((t) => toGlobal(t, { placement, sbp }));
+  }
+  /** This rank's parts of global parameters and buffers. @throws RuntimeError when one is local */
+  toLocal(): this {
+    return this._apply(toLocal);
+  }
+  /** OneFlow's old name of `toGlobal`. @throws RuntimeError always */
+  toConsistent(..._args: readonly unknown[]): never {
+    throw new RuntimeError('.to_consistent has been removed, please use .to_global instead');
+  }
+
+  /** Into training mode (or out of it), with everything below. @throws ValueError when `mode` is no boolean */
   train(mode = true): this {
     if (typeof mode !== 'boolean') throw new ValueError('training mode is expected to be boolean');
     this.training = mode;
     for (const child of this.children()) child.train(mode);
     return this;
   }
-  /** Out of training mode. */
+  /** Out of training mode, with everything below. */
   eval(): this {
     return this.train(false);
   }
@@ -309,77 +485,163 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
     for (const parameter of this.parameters()) parameter.requiresGrad_(value);
     return this;
   }
-  /** Clears the parameters' gradients: fills them with zeros, or drops them. */
+  /** Clears the parameters' gradients: fills them with zeros in place, or (with `setToNone`) drops them. */
   zeroGrad(setToNone = false): void {
     for (const parameter of this.parameters()) {
       const { grad } = parameter;
       if (grad === null) continue;
       if (setToNone) parameter.grad = null;
-      else if (grad.gradFn !== null) parameter.grad = zerosLike(grad);
-      else noGrad(() => grad.requiresGrad_(false).zero_());
+      else noGrad(() => (grad.gradFn === null ? grad.requiresGrad_(false) : grad.detach_()).zero_());
     }
   }
 
-  /** Parameters and persistent buffers by name, here and below. The tensors share their data with the module. */
-  stateDict({
-    destination = new StateDict(),
-    prefix = '',
-    keepVars = false,
-  }: StateDictOptions = {}): StateDict {
+  /**
+   * Parameters and persistent buffers by name, here and below. The tensors share their data with the module. Options may
+   * also be given one by one: destination, prefix, keepVars.
+   *
+   *     const state = net.stateDict();
+   *     state.get('conv.weight'); // a Tensor
+   *     state.get(name);          // a Tensor or undefined
+   */
+  stateDict(options?: StateDictOptions): StateDict<StateKey<this>>;
+  stateDict(
+    destination: Map<string, Tensor> | null,
+    prefix?: string,
+    keepVars?: boolean,
+  ): StateDict<StateKey<this>>;
+  stateDict(
+    first?: StateDictOptions | Map<string, Tensor> | null,
+    second?: string,
+    third?: boolean,
+  ): StateDict<StateKey<this>> {
+    const { destination, prefix, keepVars } = stateDictOptions(first, second, third);
     return saveInto(this, destination, prefix, keepVars);
   }
   /**
-   * Copies a state dictionary's values into the module.
+   * Copies a state dictionary's values into the module's parameters and buffers, which keep their dtype, device and
+   * strides. Besides tensors it takes nested arrays, typed arrays, and `{ data, shape }`.
    *
    * @param strict  whether keys that are missing or unexpected are an error. Default true.
+   * @returns the keys that found no counterpart
    * @throws RuntimeError listing all that does not fit, after everything that fits was copied
    */
   loadStateDict(stateDict: StateDictLike, strict = true): IncompatibleKeys {
     return loadInto(this, stateDict, strict);
   }
-
-  /** The module at a dotted path; '' is this one. @throws AttributeError */
-  getSubmodule(path: string): AnyModule {
-    let module = this as AnyModule;
-    for (const name of path === '' ? [] : path.split('.')) {
-      if (!(name in module)) throw new AttributeError(`${module._getName()} has no attribute \`${name}\``);
-      const next: unknown = (module as unknown as Record<string, unknown>)[name];
-      if (!(next instanceof Module)) throw new AttributeError(`\`${name}\` is not an nn.Module`);
-      module = next as AnyModule;
-    }
-    return module;
+  /** Puts this module's own entries into a state dictionary; for classes that save something else. */
+  _saveToStateDict(destination: StateDict, prefix: string, keepVars: boolean): void {
+    const hasExtraState = this.getExtraState !== Module.prototype.getExtraState;
+    saveOwn(this, destination, prefix, keepVars, hasExtraState);
   }
-  /** The parameter at a dotted path. @throws AttributeError */
-  getParameter(path: string): Parameter {
-    const found = this._member(path);
-    if (!(found.value instanceof Parameter))
-      throw new AttributeError(`\`${found.name}\` is not an nn.Parameter`);
-    return found.value;
+  /**
+   * Loads this module's own entries, and adds to the three lists what does not fit; for classes whose form of saving has
+   * changed. Called once for each place at which the module stands.
+   */
+  _loadFromStateDict(...args: LoadArguments): void {
+    const hasExtraState = this.setExtraState !== Module.prototype.setExtraState;
+    loadOwn(this, hasExtraState, ...args);
   }
-  /** The buffer at a dotted path. @throws AttributeError */
-  getBuffer(path: string): Tensor {
-    const found = this._member(path);
-    const buffer = found.module._buffers.get(found.name);
-    if (!buffer) throw new AttributeError(`\`${found.name}\` is not a buffer`);
-    return buffer;
-  }
-  private _member(path: string): { module: AnyModule; name: string; value: unknown } {
-    const cut = path.lastIndexOf('.');
-    const name = path.slice(cut + 1);
-    const module = this.getSubmodule(path.slice(0, Math.max(cut, 0)));
-    if (!(name in module)) throw new AttributeError(`${module._getName()} has no attribute \`${name}\``);
-    return { module, name, value: (module as unknown as Record<string, unknown>)[name] };
-  }
-
-  /** PyTorch's number for the form in which a class saves its state: 1 where that never changed. @internal */
+  /** Which form of its state the class saves: PyTorch's number, 1 where it never changed. */
   get _version(): number {
     return 1;
   }
-  /** Completes a state dictionary that an older form was saved in. @internal */
-  _upgradeState(_state: Map<string, unknown>, _prefix: string, _version: number | undefined): void {
-    // The first form is complete.
+  /** What a class saves besides parameters and buffers, under `_extra_state`; it must say how to load it, too. */
+  getExtraState(): unknown {
+    throw new RuntimeError('Reached a code path in Module.get_extra_state() that should never be called.');
+  }
+  /** Takes back what `getExtraState` gave. */
+  setExtraState(_state: unknown): void {
+    throw new RuntimeError('Reached a code path in Module.set_extra_state() that should never be called.');
+  }
+  /** Calls `hook(module, stateDict, prefix, localMetadata)` when the module has filled a state dictionary. */
+  registerStateDictHook(hook: StateDictHook<this>): RemovableHandle {
+    return addHook(this._stateDictHooks, hook);
+  }
+  /** Calls `hook(module, prefix, keepVars)` before the module fills a state dictionary. */
+  registerStateDictPreHook(hook: StateDictPreHook<this>): RemovableHandle {
+    return addHook(this._stateDictPreHooks, hook);
+  }
+  /**
+   * Calls a hook with the arguments of `_loadFromStateDict` before the module loads; it may change the dictionary, and add
+   * to the lists.
+   *
+   * @param options.withModule  whether the module comes first among the hook's arguments. Default false.
+   */
+  registerLoadStateDictPreHook(
+    hook: LoadStateDictPreHookWithModule<this>,
+    options: { readonly withModule: true },
+  ): RemovableHandle;
+  registerLoadStateDictPreHook(
+    hook: LoadStateDictPreHook,
+    options?: { readonly withModule?: false },
+  ): RemovableHandle;
+  registerLoadStateDictPreHook(
+    hook: LoadStateDictPreHook | LoadStateDictPreHookWithModule<this>,
+    { withModule = false }: { readonly withModule?: boolean } = {},
+  ): RemovableHandle {
+    // The module is the one that loads: a clone's hooks get the clone.
+    const called = withModule
+      ? (hook as LoadStateDictPreHookWithModule<this>)
+      : (_module: this, ...args: LoadArguments): void => (hook as LoadStateDictPreHook)(...args);
+    return addHook(this._loadStateDictPreHooks, called);
+  }
+  /**
+   * Calls `hook(module, incompatibleKeys)` when the module and all below it have loaded; it may change the lists of keys,
+   * and must return nothing.
+   */
+  registerLoadStateDictPostHook(hook: LoadStateDictPostHook<this>): RemovableHandle {
+    return addHook(this._loadStateDictPostHooks, hook);
   }
 
+  /**
+   * A module of the same class with the same values: parameters (without gradients), buffers, children and attributes of
+   * its own, what is shared in the original shared in the copy, and the same hooks. The constructor is not run, so a class
+   * with private fields (`#x`) overrides this. Attributes that are functions, or objects of other classes, are shared.
+   *
+   * @throws RuntimeError when an attribute is a tensor that was computed from others
+   * @see copy.deepcopy of a torch.nn.Module
+   */
+  clone(): this {
+    return copyModule(this);
+  }
+  /**
+   * The module and all below it as data that `structuredClone` and `postMessage` carry: classes by name, attributes,
+   * parameters, buffers. In place of Python's pickling. Hooks are left out, with a warning.
+   *
+   * @throws TypeError naming an attribute that is no data, such as a function
+   */
+  toSnapshot(): ModuleSnapshot {
+    return snapshotOf(this);
+  }
+  /**
+   * The module in a snapshot. Classes are looked up by name in `classes` and nowhere else; their constructors are not run.
+   *
+   *     const net = nn.Module.fromSnapshot(snapshot, { ...nn, Net });
+   *
+   * @throws ValueError saying what is wrong with the snapshot, or which class is missing
+   */
+  static fromSnapshot<const Classes extends Readonly<Record<string, unknown>>>(
+    snapshot: ModuleSnapshot,
+    classes: Classes,
+  ): InstancesOf<Classes> {
+    return moduleFrom(snapshot, classes, isModuleClass) as InstancesOf<Classes>;
+  }
+  /** A readable summary: classes, shapes, dtypes; no values. */
+  toJSON(): ModuleSummary {
+    return moduleSummary(this);
+  }
+
+  /** Bytes of all parameters and buffers here and below, each counted once. */
+  get byteLength(): number {
+    let bytes = 0;
+    for (const tensor of new Set<Tensor>([...this.parameters(), ...this.buffers()]))
+      bytes += tensor.numel() * tensor.elementSize();
+    return bytes;
+  }
+  /** Whether the other is this very module: modules with equal weights are not equal. */
+  equals(other: unknown): boolean {
+    return this === other;
+  }
   /** The class's name, as texts show it. */
   _getName(): string {
     return this.constructor.name;
@@ -392,19 +654,41 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Result = 
   toString(): string {
     return moduleText(this);
   }
+  /** The module as it prints without its children. */
+  _shallowRepr(): string {
+    return shallowText(this);
+  }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+  /** Modules have a text, and no order. @throws TypeError when they are compared, or counted with */
   [Symbol.toPrimitive](hint: string): string {
-    if (hint === 'number') throw new TypeError(`a ${this._getName()} is not a number`);
-    return this.toString();
+    if (hint !== 'number') return this.toString();
+    const name = this._getName();
+    throw new TypeError(`'<' not supported between instances of '${name}' and '${name}'`);
   }
 }
 
-export interface Module<Args extends readonly unknown[] = [input: Tensor], Result = Tensor> {
-  /** Runs the module: hooks and `forward`. */
+export interface Module<
+  Args extends readonly unknown[] = never,
+  Result = [Args] extends [never] ? unknown : Tensor,
+> {
+  /** Runs the module: hooks and `forward`, whose arguments and result it has. */
   // eslint-disable-next-line @typescript-eslint/prefer-function-type -- a type could not be merged with the class
-  (...args: Args): Result;
+  (...args: ForwardArgs<this>): ForwardResult<this>;
 }
 
 nameModuleClass(Module);
+
+const isModuleClass = (value: unknown): value is typeof Module =>
+  value === Module || (typeof value === 'function' && value.prototype instanceof Module);
+
+/** A dotted path. */
+const joined = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}.${name}`);
+
+/** A member by name, for paths: a registered one also where the class has a member of that name. */
+const memberOf = (module: AnyModule, name: string): unknown => {
+  if (isRegistered(module, name)) return registeredMember(module, name);
+  if (!(name in module)) throw new AttributeError(`${module._getName()} has no attribute \`${name}\``);
+  return (module as unknown as Readonly<Record<string, unknown>>)[name];
+};

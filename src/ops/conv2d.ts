@@ -5,7 +5,8 @@ import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { allocateFormatted, zeros } from '../tensor/create.ts';
-import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
+import { isChannelsLast, Tensor } from '../tensor/tensor.ts';
+import { typeName } from '../tensor/type-name.ts';
 
 interface ConvInputs {
   readonly [name: string]: Tensor | null;
@@ -160,6 +161,10 @@ export const conv2d = (
   bias: Tensor | null = null,
   { stride = 1, padding = 0, dilation = 1, groups = 1 }: Conv2dOptions = {},
 ): Tensor => {
+  checkTensor('input', 1, input);
+  checkTensor('weight', 2, weight);
+  if (bias !== null)
+    checkTensor('bias', 3, bias, '; options come fourth: conv2d(input, weight, null, { … })');
   const named = typeof padding === 'string';
   if (bias !== null && !named) checkBiasType(input, bias);
   if (input.ndim !== 3 && input.ndim !== 4) {
@@ -200,6 +205,13 @@ export const conv2d = (
 };
 
 type Padding = ConvGeometry['padding'];
+
+const checkTensor = (name: string, position: number, value: unknown, remedy = ''): void => {
+  if (value instanceof Tensor) return;
+  throw new TypeError(
+    `conv2d(): argument '${name}' (position ${String(position)}) must be Tensor, not ${typeName(value)}${remedy}`,
+  );
+};
 
 const paddingNames: ReadonlySet<string> = new Set(['same', 'valid']);
 

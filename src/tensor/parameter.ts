@@ -19,7 +19,7 @@ export class Parameter extends Tensor {
     this.requiresGrad_flag = requiresGrad;
   }
 
-  override get isParameter(): boolean {
+  override get isParameter(): true {
     return true;
   }
 }

@@ -26,6 +26,8 @@ export interface ViewOrigin {
   regenerate: ((view: Tensor) => GradNode | null) | null;
   /** The base's version for which the view's gradient function was made. */
   generation: number;
+  /** Whether a change in place would go past the backward hooks of a module, and so is refused. */
+  readonly guarded: boolean;
 }
 
 export type TensorHook = (grad: Tensor) => Tensor | null | undefined | void;
@@ -181,6 +183,19 @@ export class Tensor implements View {
     return new Tensor(this.data_, this.device, this.version_);
   }
 
+  /**
+   * Cuts the tensor off from what it was computed from: it becomes a leaf that requires no gradient. Returns itself.
+   *
+   * @throws RuntimeError for a view
+   */
+  detach_(): this {
+    if (this.origin_ !== null) throw new RuntimeError("Can't detach views in-place. Use detach() instead.");
+    this.gradFn_ = null;
+    this.gradSlot_ = 0;
+    this.requiresGrad_flag = false;
+    return this;
+  }
+
   /** The same data under a tensor that autograd neither knows nor watches. Assigning replaces data, shape and dtype. */
   get data(): Tensor {
     return new Tensor(this.data_, this.device);
@@ -239,6 +254,7 @@ export const viewOf = (
     base: source.origin_?.base ?? source,
     regenerate: null,
     generation: source.version_.value,
+    guarded: source.origin_?.guarded ?? false,
   };
   return view;
 };
