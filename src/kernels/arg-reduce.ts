@@ -1,6 +1,7 @@
 /** Where along an axis the extreme is: the first of equals, and a NaN before everything else. */
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
-import type { DType } from '../dtype.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import {
   active,
   constant,
@@ -68,8 +69,9 @@ export const argReduce = (
     ...axisArguments(outer, operandsOf(variant)),
   };
   const places = placesOf(outer);
+  const bytes = along.size * dtypes[x.dtype].bytes;
   if (kind === 'row') {
-    launchNamed(rows(variant), args, places);
+    launchNamed(rows(variant), args, places, { grain: grainOf({ bytes }) });
     return;
   }
   const pieces = Math.ceil(columns.size / COLUMNS);
@@ -80,7 +82,8 @@ export const argReduce = (
     positions_step: columns.strides[1]!,
     ...(values && { values_step: columns.strides[2]! }),
   };
-  launchNamed(columnsOf(variant), { ...args, ...crossing }, places * pieces);
+  const grain = grainOf({ bytes: bytes * Math.min(columns.size, COLUMNS) });
+  launchNamed(columnsOf(variant), { ...args, ...crossing }, places * pieces, { grain });
 };
 
 interface Variant {

@@ -1,5 +1,5 @@
 /** Arguments of kernels whose list of parameters depends on what they are specialised for: by name. */
-import { launch, type LaunchArguments, type Region } from '../device/launch.ts';
+import { launch, type LaunchArguments, type LaunchOptions, type Region } from '../device/launch.ts';
 import type { Arguments, KernelDefinition, Pointer, Spec, Value } from '../lang/index.ts';
 
 /** What the body of such a kernel is given. */
@@ -13,4 +13,5 @@ export const launchNamed = (
   definition: KernelDefinition,
   args: Readonly<Record<string, Region | number>>,
   end: number,
-): void => launch(definition, args as LaunchArguments<Spec>, 0, end);
+  options: LaunchOptions,
+): void => launch(definition, args as LaunchArguments<Spec>, 0, end, options);

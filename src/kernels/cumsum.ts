@@ -1,6 +1,7 @@
 /** Sums of all elements so far. Floats are added up as f64, as PyTorch does on a CPU, and rounded when they are stored. */
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
-import type { DType } from '../dtype.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import {
   accumulator,
   constant,
@@ -52,7 +53,13 @@ export const cumsum = (out: View, x: View, axis: number): void => {
     single: columns === undefined,
     outer: outer.length,
   });
-  launchNamed(definition, { ...args, pieces }, positions(outer) * pieces);
+  // Sums that wait for each other take longer than memory does.
+  const flops = 4 * args.count;
+  const bytes =
+    args.count * Math.min(args.columns, COLUMNS) * (dtypes[x.dtype].bytes + dtypes[out.dtype].bytes);
+  launchNamed(definition, { ...args, pieces }, positions(outer) * pieces, {
+    grain: grainOf({ bytes, flops }),
+  });
 };
 
 const operands = ['x', 'out'];

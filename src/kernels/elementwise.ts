@@ -4,6 +4,7 @@
  */
 import type { Expression } from '../device/backend.ts';
 import { launch, type LaunchArguments, type Region } from '../device/launch.ts';
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, isContiguous, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import type { KernelDefinition, Spec } from '../lang/index.ts';
@@ -62,8 +63,9 @@ const run = (
   }
   numbers.forEach(give);
   for (const stride of inner.strides) if (stride > 1) give(stride);
+  const bytes = bytesMoved(views, inner);
   if (outer.length === 0) {
-    launch(definition, args as LaunchArguments<Spec>, 0, inner.size);
+    launch(definition, args as LaunchArguments<Spec>, 0, inner.size, { grain: grainOf({ bytes }) });
     return;
   }
   give(inner.size);
@@ -73,7 +75,15 @@ const run = (
     if (axis < outer.length - 1) give(size);
     strides.forEach(give);
   });
-  launch(definition, args as LaunchArguments<Spec>, 0, rows);
+  const grain = grainOf({ bytes: bytes * inner.size });
+  launch(definition, args as LaunchArguments<Spec>, 0, rows, { grain });
+};
+
+/** Bytes that one step of an axis reads and writes. */
+const bytesMoved = (views: readonly View[], { strides }: Axis): number => {
+  let bytes = 0;
+  for (let k = 0; k < views.length; k++) if (strides[k] !== 0) bytes += dtypes[views[k]!.dtype].bytes;
+  return Math.max(bytes, 1);
 };
 
 const definitions = new WeakMap<Expression, Map<number, KernelDefinition>>();

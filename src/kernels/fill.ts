@@ -1,4 +1,5 @@
 import { launch } from '../device/launch.ts';
+import { grainOf } from '../device/threads/grain.ts';
 import { byteOffset, elementCount, storageOf, type View } from '../device/view.ts';
 import type { DType } from '../dtype.ts';
 import {
@@ -30,6 +31,7 @@ export const arange = (out: View, start: number, step: number): void => {
     { out: { storage, byteOffset: byteOffset(out) }, start, step },
     0,
     elementCount(out.shape),
+    { grain: grainOf({ bytes: 8 }) },
   );
 };
 

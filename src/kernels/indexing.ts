@@ -2,9 +2,10 @@
  * Elements picked and put by tables of positions. Whatever a table says, kernels stay inside their tensors: a position
  * outside the axis is moved to its nearest end (ops refuse such tables before).
  */
-import { elementCount, storageOf, type View } from '../device/view.ts';
 import { bytesOf, workspace } from '../device/memory.ts';
-import type { DType } from '../dtype.ts';
+import { grainOf } from '../device/threads/grain.ts';
+import { elementCount, storageOf, type View } from '../device/view.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import {
   eachLane,
   index,
@@ -16,6 +17,7 @@ import {
   type KernelDefinition,
   type Operand,
   type Pointer,
+  type Range,
   type Value,
 } from '../lang/index.ts';
 import { launchNamed } from './arguments.ts';
@@ -43,19 +45,42 @@ const parametersOf = ({ dtype, add }: Variant) => ({
   count: index,
   size: index,
   inner: index,
+  /** How many pieces each block has, and how long they are. */
+  pieces: index,
+  span: index,
 });
 
+/** Work that positions of the parallel axis share: entries of the table, or columns of the rows that it names. */
+interface Piece {
+  readonly block: Value;
+  readonly begin: Value;
+  readonly end: Value;
+}
+
+/** body(a piece of `size` entries or columns of a block) for the positions of a range. */
+const eachPiece = (
+  range: Range,
+  { pieces, span }: { readonly pieces: Value; readonly span: Value },
+  size: Value,
+  body: (piece: Piece) => void,
+): void =>
+  loop(range, (position) => {
+    const block = position.div(pieces);
+    const begin = position.sub(block.mul(pieces)).mul(span);
+    body({ block, begin, end: begin.add(span).min(size) });
+  });
+
 /**
- * Rows of `inner` elements, or single ones, copied or added. Copies are shared by rows: row r is block r ÷ count, entry
- * r mod count. Sums are shared by blocks, since several rows of one may go to the same place; so are single elements.
+ * Rows of `inner` elements, or single ones, copied or added. Copies are shared by entries of the table; sums by columns,
+ * since several rows may go to the same place.
  */
 const rowKernel = specialised((variant: Variant & { readonly single: boolean }): KernelDefinition => {
   const { dtype, add, single } = variant;
   return kernel(
     `${add ? 'index_add' : 'index_select'}${single ? '.single' : ''}(${dtype})`,
     parametersOf(variant),
-    ({ out, source, table, count, size, inner }, range) => {
-      const take = (block: Value, entry: Value): void => {
+    ({ out, source, table, count, size, inner, pieces, span }, range) => {
+      const take = (block: Value, entry: Value, columns: Operand | Range): void => {
         const there = block
           .mul(size)
           .add(positionAt(table, entry, size))
@@ -64,22 +89,17 @@ const rowKernel = specialised((variant: Variant & { readonly single: boolean }):
         const to = out.plus(add ? there : here);
         const from = source.plus(add ? here : there);
         if (single) to.set(0, add ? to.scalar().add(from.scalar()) : from.scalar());
-        else eachLane(inner, (i) => to.set(i, add ? to.at(i).add(from.at(i)) : from.at(i)));
+        else eachLane(columns, (i) => to.set(i, add ? to.at(i).add(from.at(i)) : from.at(i)));
       };
-      if (byBlocks(variant)) loop(range, (block) => loop(count, (entry) => take(block, entry)));
-      else {
-        loop(range, (row) => {
-          const block = row.div(count);
-          take(block, row.sub(block.mul(count)));
-        });
-      }
+      eachPiece(range, { pieces, span }, add ? inner : count, ({ block, begin, end }) => {
+        if (add) loop(count, (entry) => take(block, entry, { begin, end }));
+        else loop({ begin, end }, (entry) => take(block, entry, inner));
+      });
     },
     // Lanes of the elements, not of the positions, of which one at a time is read.
     { lanes: (machine) => machine.lanes(elementOf(dtype)) },
   );
 });
-const byBlocks = ({ add, single }: { readonly add: boolean; readonly single: boolean }): boolean =>
-  add || single;
 
 /** `Backend.indexSelect` on a CPU. */
 export const indexSelect = (out: View, input: View, axis: number, table: View): void => {
@@ -111,23 +131,44 @@ const regionsOf = ({ out, source, table }: Operands) => ({
 });
 
 const runRows = (add: boolean, operands: Operands, { outer, size, inner }: Form, count: number): void => {
-  const variant = { dtype: operands.out.dtype, add, single: inner === 1 };
-  const end = byBlocks(variant) ? outer : outer * count;
-  launchNamed(rowKernel(variant), { ...regionsOf(operands), count, size, inner }, end);
+  const definition = rowKernel({ dtype: operands.out.dtype, add, single: inner === 1 });
+  launchPieces(definition, operands, add, { outer, size, inner }, count);
 };
 
-/** Single elements: of each block of `count` by `inner` positions in the table, block by block. */
+/** Elements that a piece of copies has, and columns that a piece of sums has: whole cache lines. */
+const COPIED = 4096;
+const SUMMED = 256;
+
+/** How the work is cut does not depend on threads: sums are always added up in the order of the table. */
+const launchPieces = (
+  definition: KernelDefinition,
+  operands: Operands,
+  add: boolean,
+  { outer, size, inner }: Form,
+  count: number,
+): void => {
+  const span = add ? SUMMED : Math.ceil(COPIED / inner);
+  const pieces = Math.ceil((add ? inner : count) / span);
+  const elements = add ? count * Math.min(inner, SUMMED) : Math.min(span, count) * inner;
+  // Single elements take longer than memory does.
+  const grain = grainOf({ bytes: 2 * elements * dtypes[operands.out.dtype].bytes, flops: 20 * elements });
+  launchNamed(definition, { ...regionsOf(operands), count, size, inner, pieces, span }, outer * pieces, {
+    grain,
+  });
+};
+
+/** Single elements: of each block of `count` by `inner` positions in the table; shared as those of `rowKernel`. */
 const elementKernel = specialised((variant: Variant): KernelDefinition => {
   const { dtype, add } = variant;
   return kernel(
     `${add ? 'scatter_add' : 'gather'}(${dtype})`,
     parametersOf(variant),
-    ({ out, source, table, count, size, inner }, range) => {
-      loop(range, (block) => {
+    ({ out, source, table, count, size, inner, pieces, span }, range) => {
+      eachPiece(range, { pieces, span }, add ? inner : count, ({ block, begin, end }) => {
         const whole = block.mul(size).mul(inner);
-        loop(count, (entry) => {
+        loop(add ? count : { begin, end }, (entry) => {
           const row = block.mul(count).add(entry).mul(inner);
-          loop(inner, (j) => {
+          loop(add ? { begin, end } : inner, (j) => {
             const here = row.add(j);
             const there = whole.add(positionAt(table, here, size).mul(inner)).add(j);
             if (add) out.set(there, out.scalar(there).add(source.scalar(here)));
@@ -158,9 +199,8 @@ export const scatterAdd = (out: View, axis: number, table: View, source: View): 
 };
 
 const runElements = (add: boolean, operands: Operands, whole: readonly number[], axis: number): void => {
-  const { outer, size, inner } = formOf(whole, axis);
-  const args = { ...regionsOf(operands), count: operands.table.shape[axis]!, size, inner };
-  launchNamed(elementKernel({ dtype: operands.out.dtype, add }), args, outer);
+  const definition = elementKernel({ dtype: operands.out.dtype, add });
+  launchPieces(definition, operands, add, formOf(whole, axis), operands.table.shape[axis]!);
 };
 
 /** The part of a view that a table of positions can reach: of other axes only as much as the table has. */

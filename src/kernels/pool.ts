@@ -2,7 +2,9 @@
 import type { PoolGeometry } from '../device/backend.ts';
 import { workspace } from '../device/memory.ts';
 import { currentTarget } from '../device/target.ts';
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, isContiguous, storageOf, type View } from '../device/view.ts';
+import { dtypes } from '../dtype.ts';
 import { elementBytes } from '../lang/index.ts';
 import { launchNamed } from './arguments.ts';
 import { contiguous, region, writable } from './compact.ts';
@@ -50,7 +52,8 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
   const [images, channels, h, w] = sizesOf(x);
   const [, , oh, ow] = sizesOf(out);
   const { dtype } = x;
-  const [, columns] = geometry.kernel;
+  const [rows, columns] = geometry.kernel;
+  const taps = rows * columns;
   const [, stride] = geometry.stride;
   const [rowDilation, dilation] = geometry.dilation;
   const [found, finishFound] = writable(positions);
@@ -63,7 +66,8 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
   };
   if (channelsInside(out, x)) {
     const args = { ...channelArguments(out, x), ...shared };
-    launchNamed(maxOfChannels({ dtype, dilation, rowDilation }), args, images * oh);
+    const grain = grainOf({ flops: 3 * ow * channels * taps });
+    launchNamed(maxOfChannels({ dtype, dilation, rowDilation }), args, images * oh, { grain });
   } else {
     const [target, finish] = writable(out);
     const whole = wholeWindows(ow, w, geometry, 1);
@@ -77,7 +81,9 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
       left: whole.begin,
       right: whole.end,
     };
-    launchNamed(maxOfRows({ dtype, columns, stride, dilation, rowDilation }), args, images * channels);
+    const grain = grainOf({ flops: 3 * oh * ow * taps });
+    const kernel = maxOfRows({ dtype, columns, stride, dilation, rowDilation });
+    launchNamed(kernel, args, images * channels, { grain });
     finish();
   }
   finishFound();
@@ -98,7 +104,9 @@ export const maxPool2dGrad = (gradInput: View, grad: View, positions: View): voi
       windows,
       pixels,
     };
-    launchNamed(maxGrad({ dtype: grad.dtype }), args, planes);
+    // Each window waits for the one before, since both may have one place.
+    const grain = grainOf({ flops: 40 * windows });
+    launchNamed(maxGrad({ dtype: grad.dtype }), args, planes, { grain });
   }
   finish();
 };
@@ -168,6 +176,9 @@ const wholePlane = ({ rows, columns }: Plan, h: number, w: number): number | nul
   return whole(rows, h) && whole(columns, w) ? rows.weights[0]! * columns.weights[0]! : null;
 };
 
+/** Bytes of a row of all channels, which each row of means is made of, about. */
+const rowBytes = ({ dtype, shape }: View): number => shape[1]! * shape[3]! * dtypes[dtype].bytes;
+
 /** Windows of so many columns are added up by vectors, and no longer column by column beside each other. */
 const WIDE = 8;
 
@@ -187,7 +198,8 @@ const means = (out: View, x: View, plan: Plan): void => {
   if (channelsInside(out, x)) {
     const tables = { row_windows: tableOf('rows', rows), column_windows: tableOf('columns', columns) };
     const args = { ...channelArguments(out, x), ...tables };
-    launchNamed(meanOfChannels({ dtype, gradient: false }), args, images * out.shape[2]!);
+    const grain = grainOf({ bytes: rowBytes(x) });
+    launchNamed(meanOfChannels({ dtype, gradient: false }), args, images * out.shape[2]!, { grain });
     return;
   }
   const whole = geometry && wholeWindows(columns.starts.length, w, geometry, 1);
@@ -230,7 +242,8 @@ const meansGrad = (gradInput: View, grad: View, plan: Plan): void => {
   if (channelsInside(gradInput, grad)) {
     const tables = { row_windows: tableOf('rows', rows), column_windows: tableOf('columns', columns) };
     const args = { ...channelArguments(gradInput, grad), ...tables };
-    launchNamed(meanOfChannels({ dtype, gradient: true }), args, images * h);
+    const grain = grainOf({ bytes: rowBytes(gradInput) });
+    launchNamed(meanOfChannels({ dtype, gradient: true }), args, images * h, { grain });
     return;
   }
   const shared = { gradient: true, kernel: geometry?.kernel[1] ?? 0, stride: geometry?.stride[1] ?? 1 };
@@ -295,6 +308,7 @@ const byRows = (
     columns: slides ? kernel : 0,
     stride: slides ? stride : 1,
   };
-  launchNamed(meanOfRows(variant), args, planes);
+  const grain = grainOf({ bytes: (h * rowBytes(x)) / channels });
+  launchNamed(meanOfRows(variant), args, planes, { grain });
   finish();
 };

@@ -6,6 +6,7 @@
 import type { Reduction } from '../device/backend.ts';
 import type { Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import type { ElementType } from '../lang/index.ts';
@@ -232,8 +233,10 @@ const pass = (
     ...axisArguments(outer, operandsOf(variant)),
   };
   const places = positions(outer);
+  const { bytes } = dtypes[from.dtype];
   if (kind === 'row') {
-    launchNamed(kernels.row(variant), { ...shared, count }, places);
+    const grain = grainOf({ bytes: count * bytes });
+    launchNamed(kernels.row(variant), { ...shared, count }, places, { grain });
     return;
   }
   const pieces = Math.ceil(columns.size / COLUMNS);
@@ -245,7 +248,8 @@ const pass = (
     columns: columns.size,
     pieces,
   };
-  launchNamed(kernels.column(variant), args, places * pieces);
+  const grain = grainOf({ bytes: count * Math.min(columns.size, COLUMNS) * bytes });
+  launchNamed(kernels.column(variant), args, places * pieces, { grain });
 };
 
 const kernels = { row: specialised(rowKernel), column: specialised(columnKernel) };

@@ -3,8 +3,9 @@
  * vectors lie across, so that neighbouring columns are worked on together. Either way several vectors are under way at
  * a time: of a row, because each addition waits for the one before; across, because they share a cache line.
  */
+import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
-import type { DType } from '../dtype.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import {
   accumulator,
   active,
@@ -46,7 +47,10 @@ interface Variant {
   readonly log: boolean;
 }
 
-/** Runs a kernel of the parameters out, a (, b), size, inner over rows, or over columns of rows. */
+/** Columns of a row that one position of the parallel axis stands for, where vectors lie across. */
+const COLUMNS = 256;
+
+/** Runs a kernel of the parameters out, a (, b), size, inner, pieces over rows, or over pieces of their columns. */
 const run = (
   kernelOf: (variant: Variant) => KernelDefinition,
   out: View,
@@ -59,8 +63,12 @@ const run = (
   const inner = elementCount(out.shape.slice(axis + 1));
   const [target, finish] = writable(out);
   const [a, b] = inputs.map((view) => region(contiguous(view)));
-  const args = { out: region(target), a: a!, ...(b && { b }), size: out.shape[axis]!, inner };
-  launchNamed(kernelOf({ dtype: out.dtype, across: inner > 1, log }), args, outer);
+  const size = out.shape[axis]!;
+  const pieces = Math.ceil(inner / COLUMNS);
+  const args = { out: region(target), a: a!, ...(b && { b }), size, inner, pieces };
+  const elements = size * Math.min(inner, COLUMNS);
+  const grain = grainOf({ bytes: 2 * elements * dtypes[out.dtype].bytes, flops: 20 * elements });
+  launchNamed(kernelOf({ dtype: out.dtype, across: inner > 1, log }), args, outer * pieces, { grain });
   finish();
 };
 
@@ -92,6 +100,7 @@ const SLOTS = 4;
 interface Sizes {
   readonly size: Value;
   readonly inner: Value;
+  readonly pieces: Value;
 }
 
 const eachTurn = (
@@ -101,11 +110,15 @@ const eachTurn = (
   range: { readonly begin: Value; readonly end: Value },
   body: (turn: Turn) => void,
 ): void => {
-  loop(range, (row) => {
-    const start = row.mul(sizes.size).mul(sizes.inner);
+  const { size, inner, pieces } = sizes;
+  loop(range, (position) => {
+    const row = across ? position.div(pieces) : position;
+    const start = row.mul(size).mul(inner);
     const rows = new Map(pointers.map((p) => [p, p.plus(start)]));
-    if (across) columnsOf(rows, sizes, body);
-    else body(rowOf(rows, sizes));
+    if (across) {
+      const begin = position.sub(row.mul(pieces)).mul(COLUMNS);
+      columnsOf(rows, sizes, { begin, end: begin.add(COLUMNS).min(inner) }, body);
+    } else body(rowOf(rows, sizes));
   });
 };
 
@@ -147,6 +160,7 @@ const rowOf = (rows: ReadonlyMap<Pointer, Pointer>, { size }: Sizes): Turn => {
 const columnsOf = (
   rows: ReadonlyMap<Pointer, Pointer>,
   { size, inner }: Sizes,
+  { begin, end }: { readonly begin: Value; readonly end: Value },
   body: (turn: Turn) => void,
 ): void => {
   const turn = (i: LaneIndex, slots: number): Turn => {
@@ -172,9 +186,9 @@ const columnsOf = (
     };
   };
   const { lanes } = rows.keys().next().value!.builder;
-  const full = inner.sub(inner.rem(SLOTS * lanes));
-  loop(full, (base) => body(turn({ base, lanes }, SLOTS)), { step: SLOTS * lanes });
-  eachLane({ begin: full, end: inner }, (i) => body(turn(i, 1)));
+  const full = end.sub(end.sub(begin).rem(SLOTS * lanes));
+  loop({ begin, end: full }, (base) => body(turn({ base, lanes }, SLOTS)), { step: SLOTS * lanes });
+  eachLane({ begin: full, end }, (i) => body(turn(i, 1)));
 };
 
 const forwardKernel = specialised((variant: Variant): KernelDefinition => {
@@ -185,9 +199,9 @@ const forwardKernel = specialised((variant: Variant): KernelDefinition => {
   const exact = storage === element;
   return kernel(
     nameOf('softmax', variant),
-    { out: inout(storage), a: input(storage), size: index, inner: index },
-    ({ out, a, size, inner }, range) => {
-      eachTurn(across, [out, a], { size, inner }, range, ({ slots, along, whole }) => {
+    { out: inout(storage), a: input(storage), size: index, inner: index, pieces: index },
+    ({ out, a, size, inner, pieces }, range) => {
+      eachTurn(across, [out, a], { size, inner, pieces }, range, ({ slots, along, whole }) => {
         const tops = unroll(slots, () => variable(constant(-Infinity, element).splat()));
         along(({ slot, load, counted }) => {
           // Here a NaN may be passed over: its exponential makes the sum, and so all results, NaN.
@@ -223,9 +237,9 @@ const backwardKernel = specialised((variant: Variant): KernelDefinition => {
   const storage = storageOf[dtype];
   return kernel(
     nameOf('softmax_grad', variant),
-    { out: output(storage), a: input(storage), b: input(storage), size: index, inner: index },
-    ({ out, a, b, size, inner }, range) => {
-      eachTurn(across, [out, a, b], { size, inner }, range, ({ slots, along, whole }) => {
+    { out: output(storage), a: input(storage), b: input(storage), size: index, inner: index, pieces: index },
+    ({ out, a, b, size, inner, pieces }, range) => {
+      eachTurn(across, [out, a, b], { size, inner, pieces }, range, ({ slots, along, whole }) => {
         const sums = unroll(slots, () => accumulator(elementOf(dtype)));
         along(({ slot, load }) => {
           // Beyond a row's end loads give 0, which adds nothing.
