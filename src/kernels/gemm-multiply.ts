@@ -20,11 +20,10 @@ import {
   type Variable,
 } from '../lang/index.ts';
 import { consecutive } from './gemm-offsets.ts';
-import { tileOf } from './gemm-tile.ts';
 import { once } from './once.ts';
 
-/** What is added to the products. */
-export const addend = { nothing: 0, rowBias: 1, columnBias: 2, out: 3 } as const;
+/** What is added to the products: a bias for each row or each column, or what `out` holds. */
+export type Addend = 'nothing' | 'rowBias' | 'columnBias' | 'out';
 
 /** sum ← sum + a · b. */
 export const multiplyAdd = (sum: Variable, a: Value, b: Value): void => {
@@ -46,114 +45,120 @@ const multiplySpec = (storage: StorageType) => ({
   m: index,
   n: index,
   k: index,
-  /** One of `addend`. */
-  adding: index,
+  /** Parts into which the rows fall, and rows of a part, a multiple of the tile's. */
+  parts: index,
+  partRows: index,
 });
 
 /**
- * out[rowOffsets[i] + columnOffsets[j]] = Σ a[i, p] · b[p, j] + what `adding` says, for the columns of the panels
- * begin … end − 1 and all rows.
+ * out[rowOffsets[i] + columnOffsets[j]] = Σ a[i, p] · b[p, j] + `adding`, for the parts begin … end − 1: part q is the
+ * rows of part q mod `parts` of panel ⌊q / parts⌋ of columns.
  *
  * One step of the depth is one basic block, since more of them make V8 11 spill; B's panel stays in the first cache
  * while A streams past it. A tile whose columns are neighbours in memory is stored as vectors; any other is first put
- * down behind its panel of B, and its elements brought to their places one by one.
+ * down behind its panel of B, in the room of its part, and its elements brought to their places one by one.
+ *
+ * @param rows     of a tile
+ * @param vectors  of a tile, and of a panel of B
  */
-export const multiplyKernel = once((storage: StorageType): KernelDefinition<MultiplySpec> =>
-  kernel(`gemm.multiply.${storage}`, multiplySpec(storage), (args, range, machine) => {
-    const { a, b, out, rowOffsets, columnOffsets, bias, biasStep, m, n, k, adding } = args;
-    const element = loadedElement[storage];
-    const { rows, vectors, columns } = tileOf(machine, element);
-    const { lanes } = a.builder;
-    const panelSize = k.add(rows).mul(columns);
+export const multiplyKernel = once(
+  (storage: StorageType, rows: number, vectors: number, adding: Addend): KernelDefinition<MultiplySpec> =>
+    kernel(
+      `gemm.multiply.${storage}.${String(rows)}x${String(vectors)}.${adding}`,
+      multiplySpec(storage),
+      (args, range, machine) => {
+        const { a, b, out, rowOffsets, columnOffsets, bias, biasStep, m, n, k, parts, partRows } = args;
+        const element = loadedElement[storage];
+        const lanes = machine.lanes(element);
+        const columns = vectors * lanes;
+        const panelSize = k.add(parts.mul(rows)).mul(columns);
 
-    const products = (from: Pointer, to: Pointer): Variable[][] => {
-      const sums = grid(rows, vectors, () => accumulator(element));
-      const right = to.walk('right');
-      loop(
-        { begin: from.address, end: from.address.add(k.mul(rows * elementBytes[element])) },
-        (at) => {
-          const left = new Pointer(a.builder, a.param, element, at);
-          const row = unroll(vectors, (j) => right.vector(j * lanes));
-          for (let i = 0; i < rows; i++) {
-            const factor = left.splat(i);
-            for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
-          }
-          right.advance(columns);
-        },
-        { step: rows * elementBytes[element] },
-      );
-      return sums;
-    };
-
-    loop(range, (panel) => {
-      const column = panel.mul(columns);
-      const right = b.plus(panel.mul(panelSize));
-      const offsets = columnOffsets.plus(column);
-      const width = n.sub(column).min(columns);
-      const together = variable(width.sub(width), 'together');
-      when(consecutive(offsets, columns), () => {
-        when(width.eq(columns), () => {
-          together.set(1);
-        });
-      });
-
-      loop(m.add(rows - 1).div(rows), (tile) => {
-        const row = tile.mul(rows);
-        const height = m.sub(row).min(rows);
-        const sums = products(a.plus(row.mul(k)), right);
-
-        const storeVectors = (): void => {
-          const first = out.plus(offsets.scalar().to('index'));
-          const place = unroll(rows, (i) => first.plus(rowOffsets.scalar(row.add(i)).to('index')));
-          const add = (i: number, j: number, value: Value): void => {
-            sums[i]![j]!.update('add', value);
-          };
-          when(adding.eq(addend.rowBias), () => {
-            for (let i = 0; i < rows; i++) {
-              const value = bias.splat(row.add(i).mul(biasStep));
-              for (let j = 0; j < vectors; j++) add(i, j, value);
-            }
-          });
-          when(adding.eq(addend.columnBias), () => {
-            for (let j = 0; j < vectors; j++) {
-              const value = bias.strided(column.add(j * lanes).mul(biasStep), biasStep);
-              for (let i = 0; i < rows; i++) add(i, j, value);
-            }
-          });
-          when(adding.eq(addend.out), () => {
-            for (let i = 0; i < rows; i++)
-              for (let j = 0; j < vectors; j++) add(i, j, place[i]!.vector(j * lanes));
-          });
-          for (let i = 0; i < rows; i++)
-            for (let j = 0; j < vectors; j++) place[i]!.set(j * lanes, sums[i]![j]!);
+        const products = (from: Pointer, to: Pointer): Variable[][] => {
+          const sums = grid(rows, vectors, () => accumulator(element, { lanes }));
+          const right = to.walk('right');
+          loop(
+            { begin: from.address, end: from.address.add(k.mul(rows * elementBytes[element])) },
+            (at) => {
+              const left = new Pointer(a.builder, a.param, element, at);
+              const row = unroll(vectors, (j) => right.vector(j * lanes, { lanes }));
+              for (let i = 0; i < rows; i++) {
+                const factor = left.splat(i, lanes);
+                for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
+              }
+              right.advance(columns);
+            },
+            { step: rows * elementBytes[element] },
+          );
+          return sums;
         };
 
-        const storeElements = (): void => {
-          const spare = right.plus(k.mul(columns));
-          for (let i = 0; i < rows; i++)
-            for (let j = 0; j < vectors; j++) spare.set(i * columns + j * lanes, sums[i]![j]!);
-          loop(height, (i) => {
-            const line = spare.plus(i.mul(columns));
-            const place = out.plus(rowOffsets.scalar(row.add(i)).to('index'));
-            loop(width, (j) => {
-              const at = place.plus(offsets.scalar(j).to('index'));
-              const sum = variable(line.scalar(j), 'sum');
-              when(adding.eq(addend.rowBias), () => {
-                sum.update('add', bias.scalar(row.add(i).mul(biasStep)));
-              });
-              when(adding.eq(addend.columnBias), () => {
-                sum.update('add', bias.scalar(column.add(j).mul(biasStep)));
-              });
-              when(adding.eq(addend.out), () => {
-                sum.update('add', at.scalar());
-              });
-              at.set(0, sum);
+        loop(range, (part) => {
+          const panel = part.div(parts);
+          const within = part.sub(panel.mul(parts));
+          const column = panel.mul(columns);
+          const right = b.plus(panel.mul(panelSize));
+          const spare = right.plus(k.add(within.mul(rows)).mul(columns));
+          const offsets = columnOffsets.plus(column);
+          const width = n.sub(column).min(columns);
+          const together = variable(width.sub(width), 'together');
+          when(consecutive(offsets, columns), () => {
+            when(width.eq(columns), () => {
+              together.set(1);
             });
           });
-        };
+          const firstRow = within.mul(partRows);
+          const endRow = firstRow.add(partRows).min(m);
 
-        when(height.mul(together).eq(rows), storeVectors, storeElements);
-      });
-    });
-  }),
+          loop(
+            { begin: firstRow, end: endRow },
+            (row) => {
+              const height = endRow.sub(row).min(rows);
+              const sums = products(a.plus(row.mul(k)), right);
+
+              const storeVectors = (): void => {
+                const first = out.plus(offsets.scalar().to('index'));
+                const ofColumns =
+                  adding === 'columnBias'
+                    ? unroll(vectors, (j) =>
+                        bias.strided(column.add(j * lanes).mul(biasStep), biasStep, { lanes }),
+                      )
+                    : [];
+                for (let i = 0; i < rows; i++) {
+                  const place = first.plus(rowOffsets.scalar(row.add(i)).to('index'));
+                  const ofRow =
+                    adding === 'rowBias' ? bias.splat(row.add(i).mul(biasStep), lanes) : undefined;
+                  for (let j = 0; j < vectors; j++) {
+                    const sum = sums[i]![j]!;
+                    const more =
+                      adding === 'out' ? place.vector(j * lanes, { lanes }) : (ofRow ?? ofColumns[j]);
+                    if (more !== undefined) sum.update('add', more);
+                    place.set(j * lanes, sum);
+                  }
+                }
+              };
+
+              const storeElements = (): void => {
+                for (let i = 0; i < rows; i++)
+                  for (let j = 0; j < vectors; j++) spare.set(i * columns + j * lanes, sums[i]![j]!);
+                loop(height, (i) => {
+                  const line = spare.plus(i.mul(columns));
+                  const place = out.plus(rowOffsets.scalar(row.add(i)).to('index'));
+                  loop(width, (j) => {
+                    const at = place.plus(offsets.scalar(j).to('index'));
+                    const sum = variable(line.scalar(j), 'sum');
+                    if (adding === 'rowBias') sum.update('add', bias.scalar(row.add(i).mul(biasStep)));
+                    if (adding === 'columnBias') sum.update('add', bias.scalar(column.add(j).mul(biasStep)));
+                    if (adding === 'out') sum.update('add', at.scalar());
+                    at.set(0, sum);
+                  });
+                });
+              };
+
+              when(height.mul(together).eq(rows), storeVectors, storeElements);
+            },
+            { step: rows },
+          );
+        });
+      },
+    ),
 );

@@ -9,20 +9,76 @@ export interface Tile {
   readonly columns: number;
 }
 
+/** Wider panels of B leave no room for rows. */
+const MOST_VECTORS = 3;
+
 /**
- * Of 15 or 16 registers, 4 × 2 are accumulators, two hold a row of B and up to four the elements of A that multiply
- * it: V8 before version 12 moves all arithmetic to the end of its basic block, so that everything loaded in one step
- * is live at once. 3 × 3 would need them all and was measured no faster; 6 × 2 spills there. With 32 registers 6 × 3
- * leaves the multipliers fewer loads to wait for.
+ * Whether a tile fits the registers: its sums, a row of B, and the element of A that multiplies it; of A all that one
+ * step takes, where the machine moves arithmetic behind loads.
  */
-export const tileOf = (machine: Machine, element: ElementType): Tile => {
-  const [rows, vectors] = machine.vectorRegisters >= 32 ? [6, 3] : [4, 2];
-  return { rows, vectors, columns: vectors * machine.lanes(element) };
+const fits = (machine: Machine, rows: number, vectors: number): boolean =>
+  rows * vectors + vectors + (machine.sinksArithmetic === true ? rows : 1) <= machine.vectorRegisters;
+
+/** The most rows for so many vectors. */
+const mostRows = (machine: Machine, vectors: number): number => {
+  let rows = 1;
+  while (fits(machine, rows + 1, vectors)) rows++;
+  return rows;
 };
 
 /**
+ * The tile of large products. Measured in GFLOP/s on a processor with 512-bit units, of 268, 136 and 67 possible:
+ * AVX-512 8 × 3 247, 6 × 3 230, 13 × 2 228, 9 × 3 217; AVX2 4 × 3 131, 6 × 2 125; WebAssembly 4 × 2 and 3 × 3 60, and
+ * 6 × 2, which spills in V8 11, 31.
+ */
+export const tileOf = (machine: Machine, element: ElementType): Tile => {
+  if (machine.vectorRegisters >= 32) return sized(machine, element, 8, 3);
+  return machine.sinksArithmetic === true ? sized(machine, element, 4, 2) : sized(machine, element, 4, 3);
+};
+
+const sized = (machine: Machine, element: ElementType, rows: number, vectors: number): Tile => ({
+  rows,
+  vectors,
+  columns: vectors * machine.lanes(element),
+});
+
+/**
+ * The tile for a product of m rows and n columns: the one that is estimated to take the least time, counting what is
+ * computed beyond the edges in vain.
+ */
+export const tileFor = (machine: Machine, element: ElementType, m: number, n: number): Tile => {
+  const usual = tileOf(machine, element);
+  let best = usual;
+  let least = cycles(usual, m, n);
+  for (let vectors = MOST_VECTORS; vectors >= 2; vectors--) {
+    for (let rows = 1; rows <= mostRows(machine, vectors); rows++) {
+      const tile = sized(machine, element, rows, vectors);
+      // A kernel of its own is made for every form of tile: it has to be worth it.
+      const time = cycles(tile, m, n) * 1.04;
+      if (time < least) [best, least] = [tile, time];
+    }
+  }
+  return best;
+};
+
+/** The last panel of columns has only as many vectors as it needs. */
+export const restVectors = ({ columns, vectors }: Tile, n: number): number =>
+  Math.ceil(((n % columns) * vectors) / columns);
+
+/** Cycles per step of the depth, on a machine of two multipliers with a latency of four cycles, and two loads a cycle. */
+const cycles = (tile: Tile, m: number, n: number): number => {
+  const { rows, vectors, columns } = tile;
+  const step = (wide: number): number => Math.max((rows * wide) / 2, (rows + wide) / 2, 4) + OVERHEAD;
+  const rest = restVectors(tile, n);
+  return Math.ceil(m / rows) * (Math.floor(n / columns) * step(vectors) + (rest > 0 ? step(rest) : 0));
+};
+
+/** What a step costs beside its multiplications; from the measurements above. */
+const OVERHEAD = 0.75;
+
+/**
  * BLIS's blocks: A in blocks of `rows` × `depth` that stay in half of the second cache, B in `depth` × `columns` that
- * stay in the other, and one panel of each in half of the first.
+ * stay in the other, and a panel of B in the first, past which A streams.
  *
  * @see Van Zee & van de Geijn 2015, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality"
  */
@@ -32,10 +88,18 @@ export interface Blocks {
   readonly depth: number;
 }
 
-export const blocksOf = (machine: Machine, element: ElementType, m: number, n: number, k: number): Blocks => {
-  const tile = tileOf(machine, element);
-  const bytes = element === 'f32' || element === 'i32' ? elementBytes.f32 : elementBytes.f64;
-  const depth = evenly(k, Math.floor(machine.l1 / 2 / (bytes * (tile.rows + tile.columns))), 1);
+/** Deeper blocks than this were measured no faster. */
+const DEEPEST = 384;
+
+export const blocksOf = (
+  machine: Machine,
+  element: ElementType,
+  tile: Tile,
+  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+): Blocks => {
+  const bytes = elementBytes[element];
+  const deepest = Math.min(DEEPEST, Math.floor(machine.l1 / (bytes * tile.columns)));
+  const depth = evenly(k, deepest, 1);
   const cached = Math.floor(machine.l2 / 2 / (bytes * Math.max(depth, 1)));
   return { rows: evenly(m, cached, tile.rows), columns: evenly(n, cached, tile.columns), depth };
 };

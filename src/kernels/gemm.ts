@@ -8,9 +8,9 @@ import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
 import { axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
-import { addend, multiplyKernel } from './gemm-multiply.ts';
+import { multiplyKernel, type Addend } from './gemm-multiply.ts';
 import { packKernel } from './gemm-pack.ts';
-import { blocksOf, tileOf } from './gemm-tile.ts';
+import { blocksOf, restVectors, tileFor } from './gemm-tile.ts';
 
 /** A tensor seen as a matrix: element [i, j] is at offset + rows[i] + columns[j], in elements. */
 export interface Matrix {
@@ -45,6 +45,9 @@ export interface Offsets {
 /** Larger left sides are packed block by block, again for every block of columns. */
 const PACKED_WHOLE_BYTES = 32 * 2 ** 20;
 
+/** A launch has at least about so many parts to share among threads. */
+const PARTS = 16;
+
 /** Prepares products of one form. The result may be called for as many places as there are. */
 export const product = (wanted: Product): ((at: Offsets) => void) => {
   if (neighbours(wanted.out.rows) && !neighbours(wanted.out.columns)) return transposed(wanted);
@@ -52,29 +55,32 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const element = loadedElement[out.type];
   const bytes = storageBytes[element];
   const { machine } = currentTarget();
-  const tile = tileOf(machine, element);
   const m = axisSize(out.rows);
   const n = axisSize(out.columns);
   const k = axisSize(a.columns);
   if (m === 0 || n === 0) return () => undefined;
 
-  const blocks = blocksOf(machine, element, m, n, k);
+  const lanes = machine.lanes(element);
+  const tile = tileFor(machine, element, m, n);
+  const blocks = blocksOf(machine, element, tile, { m, n, k });
   // Sums of several blocks meet in `out`: a narrow type would round them each time.
   const depth = out.type === element ? blocks.depth : Math.max(k, 1);
-  const panels = { a: Math.ceil(m / tile.rows), b: Math.ceil(blocks.columns / tile.columns) };
-  const wholeA = panels.a * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
-  const spaceA = wholeA ? panels.a * tile.rows * k : blocks.rows * depth;
-  const spaceB = panels.b * tile.columns * (depth + tile.rows);
+  const tiles = Math.ceil(m / tile.rows);
+  const wholeA = tiles * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
+  const spaceA = wholeA ? tiles * tile.rows * k : blocks.rows * depth;
+  // With few panels of columns the rows are parted, too, so that there is work for several threads.
+  const height = Math.min(blocks.rows, m);
+  const panels = Math.ceil(Math.min(blocks.columns, n) / tile.columns);
+  const parts = Math.max(1, Math.min(Math.ceil(PARTS / panels), Math.ceil(height / tile.rows)));
+  const spaceB = panels * tile.columns * (depth + parts * tile.rows);
 
   const packA = packKernel(a.type, tile.rows);
-  const packB = packKernel(b.type, tile.columns);
-  const multiply = multiplyKernel(out.type);
   const tables = {
     aRows: offsetTable(a.rows, tile.rows),
     aDepth: offsetTable(a.columns),
     bDepth: offsetTable(b.rows),
     bColumns: offsetTable(b.columns, tile.columns),
-    outRows: offsetTable(out.rows),
+    outRows: offsetTable(out.rows, tile.rows),
     outColumns: offsetTable(out.columns, tile.columns),
   };
   let packedAt = -1;
@@ -82,52 +88,66 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   return (at) => {
     const packedA = workspace(`gemm.a.${element}`, spaceA * bytes);
     const packedB = workspace(`gemm.b.${element}`, spaceB * bytes);
-    const packLeft = (m0: number, height: number, k0: number, deep: number, to: number): void => {
-      pack(packA, a, at.a, tables.aDepth, k0, tables.aRows, m0, Math.ceil(height / tile.rows), deep, {
+    const packLeft = (m0: number, rows: number, k0: number, deep: number, to: number): void => {
+      pack(packA, a, at.a, tables.aDepth, k0, tables.aRows, m0, Math.ceil(rows / tile.rows), deep, {
         out: { storage: packedA, byteOffset: to * bytes },
         panelSize: tile.rows * deep,
       });
     };
     for (let n0 = 0; n0 < n; n0 += blocks.columns) {
-      const width = Math.min(blocks.columns, n - n0);
-      const panelsB = Math.ceil(width / tile.columns);
       for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
         const deep = Math.min(depth, k - k0);
-        pack(packB, b, at.b, tables.bDepth, k0, tables.bColumns, n0, panelsB, deep, {
-          out: packedB,
-          panelSize: tile.columns * (deep + tile.rows),
-        });
-        const placeA = wholeA ? panels.a * tile.rows * k0 : 0;
+        const placeA = wholeA ? tiles * tile.rows * k0 : 0;
         if (wholeA && n0 === 0 && packedAt !== at.a) packLeft(0, m, k0, deep, placeA);
-        for (let m0 = 0; m0 < m; m0 += blocks.rows) {
-          const height = Math.min(blocks.rows, m - m0);
-          if (!wholeA) packLeft(m0, height, k0, deep, 0);
-          const adding =
-            k0 > 0 || accumulate
-              ? 'out'
-              : bias === null
-                ? 'nothing'
-                : (`${bias.along === 'rows' ? 'row' : 'column'}Bias` as const);
-          const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : n0);
-          launch(
-            multiply,
-            {
-              a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
-              b: packedB,
-              out: region(out.storage, at.out, out.type),
-              rowOffsets: region(tables.outRows, m0, 'i32'),
-              columnOffsets: region(tables.outColumns, n0, 'i32'),
-              bias: bias === null ? out.storage : region(bias.storage, first, out.type),
-              biasStep: bias === null ? 0 : bias.step,
-              m: height,
-              n: width,
-              k: deep,
-              adding: addend[adding],
-            },
-            0,
-            panelsB,
-          );
-        }
+        const adding: Addend =
+          k0 > 0 || accumulate
+            ? 'out'
+            : bias === null
+              ? 'nothing'
+              : bias.along === 'rows'
+                ? 'rowBias'
+                : 'columnBias';
+
+        /** The columns from j0 on, in panels of so many vectors. */
+        const columns = (j0: number, width: number, vectors: number): void => {
+          if (width === 0) return;
+          const wide = vectors * lanes;
+          const count = Math.ceil(width / wide);
+          pack(packKernel(b.type, wide), b, at.b, tables.bDepth, k0, tables.bColumns, j0, count, deep, {
+            out: packedB,
+            panelSize: wide * (deep + parts * tile.rows),
+          });
+          for (let m0 = 0; m0 < m; m0 += blocks.rows) {
+            const rows = Math.min(blocks.rows, m - m0);
+            if (!wholeA) packLeft(m0, rows, k0, deep, 0);
+            const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
+            launch(
+              multiplyKernel(out.type, tile.rows, vectors, adding),
+              {
+                a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
+                b: packedB,
+                out: region(out.storage, at.out, out.type),
+                rowOffsets: region(tables.outRows, m0, 'i32'),
+                columnOffsets: region(tables.outColumns, j0, 'i32'),
+                bias: bias === null ? out.storage : region(bias.storage, first, out.type),
+                biasStep: bias === null ? 0 : bias.step,
+                m: rows,
+                n: width,
+                k: deep,
+                parts,
+                partRows: Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows,
+              },
+              0,
+              count * parts,
+            );
+          }
+        };
+        const width = Math.min(blocks.columns, n - n0);
+        const rest = width % tile.columns;
+        const narrow = restVectors(tile, width);
+        const whole = narrow === tile.vectors ? width : width - rest;
+        columns(n0, whole, tile.vectors);
+        columns(n0 + whole, width - whole, narrow);
       }
     }
     packedAt = at.a;

@@ -83,6 +83,8 @@ export interface Machine {
   readonly vectorRegisters: number;
   /** Whether `fma` is one instruction; it is then rounded once. */
   readonly fma: boolean;
+  /** Whether arithmetic is moved behind all loads of its basic block, so that what they load is live at once. */
+  readonly sinksArithmetic?: boolean;
   /** Data cache sizes in bytes, for blocking. */
   readonly l1: number;
   readonly l2: number;

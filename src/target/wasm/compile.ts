@@ -70,6 +70,8 @@ export const wasmMachine = (relaxed: boolean): Machine =>
     vectorBytes: 16,
     vectorRegisters: 15,
     fma: relaxed && fusedMadd(),
+    // V8 before version 12 does.
+    sinksArithmetic: true,
     // Not to be asked from WebAssembly; what nearly every processor has at least.
     l1: 32 * 1024,
     l2: 512 * 1024,
