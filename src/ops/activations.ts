@@ -10,6 +10,7 @@ import { dtypes, widened, type Category } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate, zerosLike } from '../tensor/create.ts';
+import { nearestHalf } from '../tensor/scalar.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { where } from './compare.ts';
 import { mapOperands, refuse } from './pointwise.ts';
@@ -123,9 +124,9 @@ export const thresholdOp = activation({
 });
 /** x where it is above the threshold, elsewhere `value`. @see torch.nn.functional.threshold */
 export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
-  applied(thresholdOp, x, limit, value);
+  applied(thresholdOp, x, nearestHalf(limit, x.dtype), value);
 export const threshold_ = (x: Tensor, limit: number, value: number): Tensor =>
-  inPlace(thresholdOp, x, limit, value);
+  inPlace(thresholdOp, x, nearestHalf(limit, x.dtype), value);
 
 export const hardtanhOp = activation({
   name: 'hardtanh',
@@ -168,7 +169,8 @@ export const hardshrinkOp = activation({
   gradient: straight('hardshrink_backward', 'HardshrinkBackwardBackward0', math.shrinkGrad, [0.6]),
 });
 /** x where |x| > lambda, else 0. @see torch.nn.functional.hardshrink */
-export const hardshrink = (x: Tensor, lambda = 0.5): Tensor => applied(hardshrinkOp, x, lambda);
+export const hardshrink = (x: Tensor, lambda = 0.5): Tensor =>
+  applied(hardshrinkOp, x, nearestHalf(lambda, x.dtype));
 
 export const softshrinkOp = activation({
   name: 'softshrink',
@@ -184,7 +186,8 @@ export const softshrinkOp = activation({
   gradient: straight('softshrink_backward', 'SoftshrinkBackwardBackward0', math.shrinkGrad, [0.6]),
 });
 /** x moved toward 0 by lambda where |x| > lambda, else 0. @see torch.nn.functional.softshrink */
-export const softshrink = (x: Tensor, lambda = 0.5): Tensor => applied(softshrinkOp, x, lambda);
+export const softshrink = (x: Tensor, lambda = 0.5): Tensor =>
+  applied(softshrinkOp, x, nearestHalf(lambda, x.dtype));
 /** x − tanh(x) */
 export const tanhshrink = (x: Tensor): Tensor => roundedOnce([x], (wide) => wide.sub(wide.tanh()));
 

@@ -6,6 +6,7 @@ import { RuntimeError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { zerosLike } from '../tensor/create.ts';
 import { numberType, resultType } from '../tensor/promotion.ts';
+import { nearestHalf } from '../tensor/scalar.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { where } from './compare.ts';
 import { floatResult, mapOperands, refuse, tensorOf, type Operand } from './pointwise.ts';
@@ -21,11 +22,18 @@ interface Given {
   readonly b: Operand;
 }
 
-/** The inputs of a binary op, with the numbers among them in the parameters. */
-const pair = (a: Operand, b: Operand): [Pair, Given] => [
-  { x: tensorOf(a), y: tensorOf(b) },
-  { a: a instanceof Object ? 0 : a, b: b instanceof Object ? 0 : b },
-];
+/** The inputs of a binary op, with the numbers among them in the parameters, rounded if they meet a 16-bit float. */
+const pair = (a: Operand, b: Operand): [Pair, Given] => {
+  const dtype = resultType(a, b);
+  const numberOf = (x: Operand): Operand => {
+    if (x instanceof Tensor) return 0;
+    return typeof x === 'number' ? nearestHalf(x, dtype) : x;
+  };
+  return [
+    { x: tensorOf(a), y: tensorOf(b) },
+    { a: numberOf(a), b: numberOf(b) },
+  ];
+};
 const operandsOf = ({ x, y }: Pair, { a, b }: Given): [Operand, Operand] => [x ?? a, y ?? b];
 
 /** Quotients between 2.1 and 2.9, far from where rounding jumps. */
@@ -274,20 +282,23 @@ export interface AlphaOptions {
   readonly alpha?: number | undefined;
 }
 
+/** Alpha as the dtype holds it in which the operands meet. */
+const alphaOf = (x: Operand, y: Operand, alpha: number): number => nearestHalf(alpha, resultType(x, y));
+
 /** x + alpha · y */
 export const add = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
-  return call(addOp, inputs, { ...given, alpha });
+  return call(addOp, inputs, { ...given, alpha: alphaOf(x, y, alpha) });
 };
 /** x − alpha · y */
 export const sub = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
-  return call(subOp, inputs, { ...given, alpha });
+  return call(subOp, inputs, { ...given, alpha: alphaOf(x, y, alpha) });
 };
 /** alpha · x subtracted from y: y − alpha · x */
 export const rsub = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(y, x);
-  return call(inputs.x === null ? rsubOp : subOp, inputs, { ...given, alpha });
+  return call(inputs.x === null ? rsubOp : subOp, inputs, { ...given, alpha: alphaOf(x, y, alpha) });
 };
 /** x · y */
 export const mul = (x: Operand, y: Operand): Tensor => call(mulOp, ...pair(x, y));
@@ -341,12 +352,12 @@ export const minimum = (x: Tensor, y: Tensor): Tensor => call(minimumOp, ...pair
 /** x ← x + alpha · y */
 export const add_ = (x: Tensor, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
-  return callInPlace(addOp, x, inputs, { ...given, alpha });
+  return callInPlace(addOp, x, inputs, { ...given, alpha: alphaOf(x, y, alpha) });
 };
 /** x ← x − alpha · y */
 export const sub_ = (x: Tensor, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {
   const [inputs, given] = pair(x, y);
-  return callInPlace(subOp, x, inputs, { ...given, alpha });
+  return callInPlace(subOp, x, inputs, { ...given, alpha: alphaOf(x, y, alpha) });
 };
 export const mul_ = (x: Tensor, y: Operand): Tensor => callInPlace(mulOp, x, ...pair(x, y));
 export const div_ = (x: Tensor, y: Operand, { roundingMode = null }: DivOptions = {}): Tensor => {

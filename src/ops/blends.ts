@@ -29,7 +29,10 @@ export const lerpOp = defineOp<Lerp, { readonly weight: number }>({
       }
     }
     refuse(weight === null ? 'lerp_kernel_scalar' : 'lerp_kernel_tensor', x.dtype, ['bool', 'integer']);
-    return mapOperands(math.lerp, [x, end, weight ?? params.weight], { dtype: x.dtype, into });
+    const { dtype } = x;
+    return weight === null
+      ? mapOperands(math.lerp, [x, end], { scalars: [params.weight], dtype, into })
+      : mapOperands(math.lerp, [x, end, weight], { dtype, into });
   },
   backward: (grad, { x, end, weight }, params) => ({
     x: () => grad.mul(weight === null ? 1 - params.weight : weight.rsub(1)),

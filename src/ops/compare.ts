@@ -5,18 +5,14 @@ import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { getDefaultDtype, resultType } from '../tensor/promotion.ts';
-import { elementFrom, nearestHalf } from '../tensor/scalar.ts';
+import { elementFrom } from '../tensor/scalar.ts';
 import { sameShape, Tensor } from '../tensor/tensor.ts';
 import { broadcastShapes, mapOperands, refuse, tensorOf, type Operand } from './pointwise.ts';
 
-/** Numbers are compared as the dtype holds them in which the operands meet: 0.1 equals a float16 that was made from 0.1. */
 const comparison =
   (expression: Expression) =>
-  (x: Operand, y: Operand): Tensor => {
-    const compute = resultType(x, y);
-    const operands = [x, y].map((z) => (typeof z === 'number' ? nearestHalf(z, compute) : z));
-    return mapOperands(expression, operands, { dtype: 'bool', compute });
-  };
+  (x: Operand, y: Operand): Tensor =>
+    mapOperands(expression, [x, y], { dtype: 'bool', compute: resultType(x, y) });
 
 /** x = y; NaN equals nothing. */
 export const eq = comparison(math.eq);

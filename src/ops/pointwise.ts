@@ -8,6 +8,7 @@ import { allocateLike, copyOf } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { checkNoInternalOverlap, checkNoPartialOverlap, overlapOf } from '../tensor/layout.ts';
 import { canCast, getDefaultDtype, resultType } from '../tensor/promotion.ts';
+import { nearestHalf } from '../tensor/scalar.ts';
 import { sameShape, Tensor } from '../tensor/tensor.ts';
 
 /** What an elementwise op takes: a tensor, or a number that stands for a tensor without axes. */
@@ -45,10 +46,11 @@ export const mapOperands = (
   return out;
 };
 
-/** A number as an operand of the dtype that is computed in: in bytes it wraps around. */
+/** A number as an operand of the dtype in which operands meet: in bytes it wraps around, to 16-bit floats it is rounded. */
 const numberOf = (x: number | bigint | boolean, compute: DType): number | bigint => {
   if (compute === 'uint8') return Number(BigInt.asUintN(8, BigInt(x)));
   if (compute === 'int8') return Number(BigInt.asIntN(8, BigInt(x)));
+  if (typeof x === 'number') return nearestHalf(x, compute);
   return typeof x === 'boolean' ? Number(x) : x;
 };
 

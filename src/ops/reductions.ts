@@ -75,6 +75,7 @@ export const meanOp = defineOp<X, Reduce>({
   name: 'mean',
   node: 'MeanBackward1',
   saves: [],
+  stepwise: () => true,
   forward: ({ x }, p) => {
     const sum = runReduction('sum', x, { ...p, dtype: widened(p.dtype) });
     const count = elementCount(p.axes.map((axis) => x.shape[axis]!));
