@@ -5,6 +5,7 @@
 import type { ConvGeometry } from '../../device/backend.ts';
 import { launch, type Region } from '../../device/launch.ts';
 import { currentTarget } from '../../device/target.ts';
+import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes } from '../../lang/index.ts';
 import { fill } from '../fill.ts';
@@ -61,6 +62,7 @@ export const directWeightGrad = (gradWeight: View, grad: View, input: View, geom
       },
       0,
       groups * groupPanels * parts,
+      { grain: grainOf({ flops: 2 * tile.channels * part * count * rows * grad.shape[3]! }) },
     );
     accumulate = 1;
   });

@@ -6,6 +6,7 @@
 import { launch } from '../../device/launch.ts';
 import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
+import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf } from '../../device/view.ts';
 import { loadedElement, storageBytes } from '../../lang/index.ts';
 import { offsetTable } from '../gemm-offsets.ts';
@@ -51,6 +52,7 @@ export const directCorrelation = (correlation: Correlation): void => {
       },
       0,
       panels,
+      { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
     );
   }
 
@@ -91,6 +93,7 @@ export const directCorrelation = (correlation: Correlation): void => {
       },
       0,
       chunk.count * panels,
+      { grain: grainOf({ flops: 2 * channels * Math.max(k, 1) * chunk.rows * width }) },
     );
   });
 };

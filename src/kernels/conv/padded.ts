@@ -7,6 +7,7 @@
 import { launch } from '../../device/launch.ts';
 import { workspace } from '../../device/memory.ts';
 import type { Storage } from '../../device/storage.ts';
+import { grainOf } from '../../device/threads/grain.ts';
 import { byteOffset, storageOf, type View } from '../../device/view.ts';
 import {
   constant,
@@ -174,10 +175,12 @@ export const pad = (
     rows: extent.rows,
     columns,
   };
+  const planes = count * channels;
+  const sharing = { grain: grainOf({ bytes: 2 * Math.max(channel, 1) * storageBytes[type] }) };
   if (columnStep === 1 && (phases === 2 || phases === 4))
-    launch(padPhasesKernel(from, phases), args, 0, count * channels);
+    launch(padPhasesKernel(from, phases), args, 0, planes, sharing);
   else
-    launch(padKernel(from, columnStep * phases === 1), { ...args, columnStep, phases }, 0, count * channels);
+    launch(padKernel(from, columnStep * phases === 1), { ...args, columnStep, phases }, 0, planes, sharing);
   return {
     storage,
     type,

@@ -2,11 +2,12 @@
 import { launch } from '../../../device/launch.ts';
 import type { Storage } from '../../../device/storage.ts';
 import { currentTarget } from '../../../device/target.ts';
+import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { loadedElement, storageBytes } from '../../../lang/index.ts';
 import { eachChunk, type Chunk, type Correlation } from '../correlation.ts';
 import type { Images } from '../padded.ts';
-import { tileLayout, type TileLayout } from './layout.ts';
+import { pointsOf, tileLayout, type TileLayout } from './layout.ts';
 import type { TileSize } from './matrices.ts';
 import { tilesKernel } from './tiles.ts';
 
@@ -138,6 +139,9 @@ export const eachBlock = (
 export const layoutOf = ({ out }: Correlation, m: TileSize, planes: number, rowsAtOnce: number): TileLayout =>
   tileLayout(currentTarget().machine, elementOf(out), m, planes, rowsAtOnce * Math.ceil(out.shape[3]! / m));
 
+/** About what it takes to transform so many tiles of a plane: each point twice, of a handful of terms. */
+export const transformFlops = (m: TileSize, tiles: number): number => 16 * pointsOf(m) * tiles;
+
 /** Transforms the tiles of a block, in planes first … first + count − 1 of padded images. */
 export const transformTiles = (
   of: 'inputs' | 'gradients',
@@ -170,5 +174,6 @@ export const transformTiles = (
     },
     0,
     planes.count,
+    { grain: grainOf({ flops: transformFlops(m, rows * columns) }) },
   );
 };

@@ -9,6 +9,7 @@
 import { launch, type Region } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
 import { currentTarget } from '../../../device/target.ts';
+import { grainOf } from '../../../device/threads/grain.ts';
 import { storageOf, type View } from '../../../device/view.ts';
 import { storageBytes } from '../../../lang/index.ts';
 import { tileOf } from '../../gemm-tile.ts';
@@ -17,6 +18,7 @@ import {
   eachBlock,
   elementOf,
   layoutOf,
+  transformFlops,
   rowsOfBlock,
   strips,
   transformTiles,
@@ -24,16 +26,15 @@ import {
   type Block,
 } from './blocks.ts';
 import { pointsOf, type TileLayout } from './layout.ts';
-import { TAPS, type TileSize } from './matrices.ts';
+import type { TileSize } from './matrices.ts';
 import { multiplyKernel } from './multiply.ts';
 import { outputKernel } from './output.ts';
 import { transformedTaps, type TransformedTaps } from './taps.ts';
 
-/** Whether the algorithm is one for this correlation: 3 × 3 taps at stride 1, of whatever dilation. */
-export const isWinograd = ({ taps, stride }: Correlation): boolean =>
-  taps.rows.size === TAPS && taps.columns.size === TAPS && stride[0] === 1 && stride[1] === 1;
-
-/** @param m  outputs along each axis of a tile */
+/**
+ * @param correlation  of 3 × 3 taps at stride 1, of whatever dilation
+ * @param m            outputs along each axis of a tile
+ */
 export const winogradCorrelation = (correlation: Correlation, m: TileSize): void => {
   const transformed = transformedTaps(correlation.taps, correlation.groups, m);
   const atOnce = tilesAtOnce(correlation, m);
@@ -84,6 +85,11 @@ const correlate = (
       },
       0,
       pointsOf(m) * tilePanels,
+      {
+        grain: grainOf({
+          flops: 2 * transformed.panels * tile.rows * taps.channels.size * vectors * machine.lanes(element),
+        }),
+      },
     );
   };
 
@@ -160,6 +166,7 @@ const transformOutputs = (
     },
     0,
     taps.out.size,
+    { grain: grainOf({ flops: transformFlops(m, rows * columns) }) },
   );
 };
 

@@ -2,6 +2,7 @@
 import { launch, type Region } from '../../../device/launch.ts';
 import type { Storage } from '../../../device/storage.ts';
 import { currentTarget } from '../../../device/target.ts';
+import { grainOf } from '../../../device/threads/grain.ts';
 import {
   constant,
   eachLane,
@@ -129,5 +130,6 @@ const transformGroup = (taps: Taps, group: number, m: TileSize, layout: TapsLayo
     },
     0,
     layout.panels * rows,
+    { grain: grainOf({ flops: 16 * pointsOf(m) * taps.channels.size }) },
   );
 };

@@ -10,6 +10,7 @@ import type { ConvGeometry } from '../../../device/backend.ts';
 import { launch } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
 import { currentTarget } from '../../../device/target.ts';
+import { grainOf } from '../../../device/threads/grain.ts';
 import type { View } from '../../../device/view.ts';
 import { storageBytes } from '../../../lang/index.ts';
 import { fill } from '../../fill.ts';
@@ -92,6 +93,7 @@ export const winogradWeightGrad = (
             },
             0,
             pointsOf(m) * outPanels,
+            { grain: grainOf({ flops: 2 * rows * inPanels * vectors * block.rows * block.columns }) },
           );
         }
         accumulate = 1;
@@ -117,6 +119,7 @@ export const winogradWeightGrad = (
       },
       0,
       taps.out.size,
+      { grain: grainOf({ flops: 16 * pointsOf(m) * taps.channels.size }) },
     );
   }
 };
