@@ -6,6 +6,7 @@ import { launch, type Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
+import { grainOf } from '../device/threads/grain.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
 import { axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, type Addend } from './gemm-multiply.ts';
@@ -121,6 +122,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
             const rows = Math.min(blocks.rows, m - m0);
             if (!wholeA) packLeft(m0, rows, k0, deep, 0);
             const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
+            const partRows = Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows;
             launch(
               multiplyKernel(out.type, tile.rows, vectors, adding),
               {
@@ -135,10 +137,11 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
                 n: width,
                 k: deep,
                 parts,
-                partRows: Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows,
+                partRows,
               },
               0,
               count * parts,
+              { grain: grainOf({ flops: 2 * wide * partRows * Math.max(deep, 1) }) },
             );
           }
         };
@@ -183,6 +186,7 @@ const pack = (
     },
     0,
     panels,
+    { grain: grainOf({ bytes: 2 * to.panelSize * storageBytes[source.type] }) },
   );
 };
 
