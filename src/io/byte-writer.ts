@@ -11,26 +11,27 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.view.setUint8(this.reserve(1), value);
+    this.room(1).setUint8(this.length - 1, value);
   }
   u16(value: number): void {
-    this.view.setUint16(this.reserve(2), value, true);
+    this.room(2).setUint16(this.length - 2, value, true);
   }
   u32(value: number): void {
-    this.view.setUint32(this.reserve(4), value, true);
+    this.room(4).setUint32(this.length - 4, value, true);
   }
   i32(value: number): void {
-    this.view.setInt32(this.reserve(4), value, true);
+    this.room(4).setInt32(this.length - 4, value, true);
   }
   u64(value: number): void {
-    this.view.setBigUint64(this.reserve(8), BigInt(value), true);
+    this.room(8).setBigUint64(this.length - 8, BigInt(value), true);
   }
   /** Big-endian, as pickles hold it. */
   f64(value: number): void {
-    this.view.setFloat64(this.reserve(8), value);
+    this.room(8).setFloat64(this.length - 8, value);
   }
   raw(bytes: ArrayLike<number>): void {
-    this.bytes.set(bytes, this.reserve(bytes.length));
+    this.room(bytes.length);
+    this.bytes.set(bytes, this.length - bytes.length);
   }
 
   /** What was written, as an array of its own. */
@@ -38,9 +39,8 @@ export class ByteWriter {
     return this.bytes.length === this.length ? this.bytes : this.bytes.slice(0, this.length);
   }
 
-  /** Where the next bytes go. */
-  private reserve(count: number): number {
-    const start = this.length;
+  /** Lengthens what is written; the new bytes are the last ones of the view. */
+  private room(count: number): DataView {
     this.length += count;
     if (this.length > this.bytes.length) {
       const larger = new Uint8Array(Math.max(this.length, 2 * this.bytes.length));
@@ -48,6 +48,6 @@ export class ByteWriter {
       this.bytes = larger;
       this.view = new DataView(larger.buffer);
     }
-    return start;
+    return this.view;
   }
 }

@@ -14,11 +14,12 @@ export class GlobalName {
   ) {}
 }
 
-/** A call of Python's. */
+/** A call of Python's; what it returns may get a state. */
 export class Call {
   constructor(
     readonly callee: GlobalName,
     readonly args: readonly unknown[],
+    readonly state?: unknown,
   ) {}
 }
 
@@ -51,10 +52,10 @@ const BATCH = 1000;
 const orderedDict = new GlobalName('collections', 'OrderedDict');
 
 /**
- * @param tensorAs  what stands for a tensor: a {@link Call} or a {@link NewObject}
+ * @param tensorAs  how a tensor is made
  * @throws TypeError naming the place of a value that has no counterpart in Python, or contains itself
  */
-export const pickle = (value: unknown, tensorAs: (tensor: Tensor) => unknown): Uint8Array =>
+export const pickle = (value: unknown, tensorAs: (tensor: Tensor) => Call | NewObject): Uint8Array =>
   new Pickler(tensorAs).dump(value);
 
 class Pickler {
@@ -66,7 +67,7 @@ class Pickler {
   /** How one gets to the value that is being written. */
   private readonly path: string[] = [];
 
-  constructor(private readonly tensorAs: (tensor: Tensor) => unknown) {}
+  constructor(private readonly tensorAs: (tensor: Tensor) => Call | NewObject) {}
 
   dump(value: unknown): Uint8Array {
     this.code('PROTO');
@@ -99,11 +100,8 @@ class Pickler {
       this.call(value, new Call(new GlobalName('__builtin__', 'set'), [[...value]]));
     else if (value instanceof PickledComplex) {
       this.call(value, new Call(new GlobalName('__builtin__', 'complex'), [value.real, value.imag]));
-    } else if (value instanceof Tensor) {
-      const stand = this.tensorAs(value);
-      if (stand instanceof NewObject) this.newObject(value, stand);
-      else this.call(value, stand as Call);
-    } else if (value instanceof Call) this.call(value, value);
+    } else if (value instanceof Tensor) this.made(value, this.tensorAs(value));
+    else if (value instanceof Call || value instanceof NewObject) this.made(value, value);
     else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
       this.inside(value, () => this.dict(value, new Map(Object.entries(value))));
     } else this.fail(`an object of class ${value.constructor.name} cannot be saved`);
@@ -111,6 +109,7 @@ class Pickler {
 
   /** Writes a value once, and afterwards refers to it. */
   private remembered(value: unknown, write: () => void): void {
+    if (this.open.has(value)) this.fail('a container that contains itself cannot be saved');
     const index = this.memo.get(value);
     if (index === undefined) write();
     else if (index < 0x100) {
@@ -135,7 +134,6 @@ class Pickler {
   }
 
   private inside(container: unknown, write: () => void): void {
-    if (this.open.has(container)) this.fail('a container that contains itself cannot be saved');
     if (this.open.size === MAX_DEPTH)
       this.fail(`containers nested more than ${MAX_DEPTH} deep cannot be saved`);
     this.open.add(container);
@@ -150,7 +148,7 @@ class Pickler {
   }
 
   private number(value: number): void {
-    if (!Number.isInteger(value) || Object.is(value, -0)) {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
       this.code('BINFLOAT');
       this.out.f64(value);
     } else if (value >= 0 && value < 0x100) {
@@ -239,15 +237,20 @@ class Pickler {
     if (value.metadata.size === 0) return;
     const metadata = new StateDict() as Map<string, unknown>;
     for (const [path, { version }] of value.metadata) metadata.set(path, { version });
-    this.save(new Map([['_metadata', metadata]]));
-    this.code('BUILD');
+    this.build(new Map([['_metadata', metadata]]));
   }
 
-  private call(identity: unknown, { callee, args }: Call): void {
+  private made(identity: unknown, how: Call | NewObject): void {
+    if (how instanceof Call) this.call(identity, how);
+    else this.newObject(identity, how);
+  }
+
+  private call(identity: unknown, { callee, args, state }: Call): void {
     this.global(callee);
     this.save(tuple(...args));
     this.code('REDUCE');
     this.remember(identity);
+    if (state !== undefined) this.build(state);
   }
 
   private newObject(identity: unknown, { type, state }: NewObject): void {
@@ -255,6 +258,10 @@ class Pickler {
     this.code('EMPTY_TUPLE');
     this.code('NEWOBJ');
     this.remember(identity);
+    this.build(state);
+  }
+
+  private build(state: unknown): void {
     this.save(state);
     this.code('BUILD');
   }

@@ -247,14 +247,14 @@ const sameFacts = (a: Facts, b: Facts): boolean =>
 
 /** Behind the data: signature, check sum, and sizes of 32 or of 64 bits. */
 function passDescriptor(cursor: Cursor, entry: Entry): void {
+  if (cursor.u32() !== signatures.descriptor) failOn(entry.name, 'has no descriptor behind its data');
+  const crc = cursor.u32();
   const start = cursor.position;
-  for (const read of [() => cursor.u32(), () => cursor.u64()]) {
+  for (const words of [1, 2]) {
     cursor.position = start;
-    if (cursor.u32() !== signatures.descriptor) failOn(entry.name, 'has no descriptor behind its data');
-    const crc = cursor.u32();
-    if (cursor.remaining < 8) break;
-    const [packedSize, size] = [read(), read()];
-    if (sameFacts({ crc, packedSize, size }, entry)) return;
+    if (cursor.remaining < 8 * words) break;
+    const size = (): number => cursor.u32() + (words === 2 ? cursor.u32() * 2 ** 32 : 0);
+    if (sameFacts({ crc, packedSize: size(), size: size() }, entry)) return;
   }
   failOn(entry.name, 'has a descriptor that contradicts the directory');
 }
