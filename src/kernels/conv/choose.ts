@@ -3,16 +3,16 @@ import { storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
 import { tileOf } from '../gemm-tile.ts';
 import type { Correlation } from './correlation.ts';
+import { isDepthwise } from './depthwise.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
-import { isWinograd } from './winograd/index.ts';
 import { pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
 
 /**
  * `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. `winograd2` and `winograd4`:
- * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs.
+ * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `depthwise`: `depthwise.ts`.
  */
-export type Algorithm = 'implicit' | 'direct' | 'winograd2' | 'winograd4';
+export type Algorithm = 'implicit' | 'direct' | 'depthwise' | 'winograd2' | 'winograd4';
 
 /**
  * What the estimates of Winograd's algorithm count with, in multiplications of vectors. Measured on 3 × 3 taps with 8 to
@@ -47,6 +47,7 @@ const WORTH = 0.95;
 export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
   const order = orderFor(correlation);
   if (order !== null) return order;
+  if (isDepthwise(machine, correlation)) return 'depthwise';
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
   const lanes = machine.lanes(elementOf(out));
@@ -77,7 +78,10 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
  * Measured in WebAssembly: 56 wide, 8 channels 26 and 54, 32: 48 and 60; 14 wide, 8: 22 and 28, 16: 35 and 28, 32: 46
  * and 29.
  */
-export const chooseWeightGrad = (machine: Machine, correlation: Correlation): Algorithm => {
+export const chooseWeightGrad = (
+  machine: Machine,
+  correlation: Correlation,
+): Exclude<Algorithm, 'depthwise'> => {
   const order = orderFor(correlation);
   if (order !== null) return order;
   const { out, taps } = correlation;
@@ -103,18 +107,22 @@ export const chooseWeightGrad = (machine: Machine, correlation: Correlation): Al
 /** The plain algorithm, unless one of Winograd's that applies is estimated to take less. */
 const cheapest = (
   correlation: Correlation,
-  plain: Algorithm,
+  plain: 'implicit' | 'direct',
   plainCost: number,
   cost: (m: TileSize, tiles: number) => number,
-): Algorithm => {
+): Exclude<Algorithm, 'depthwise'> => {
   if (!isWinograd(correlation)) return plain;
-  let [best, least]: [Algorithm, number] = [plain, plainCost * WORTH];
+  let [best, least]: [Exclude<Algorithm, 'depthwise'>, number] = [plain, plainCost * WORTH];
   for (const m of tileSizes(correlation.out)) {
     const estimate = cost(m, tilesOf(correlation, m));
     if (estimate < least) [best, least] = [`winograd${m}`, estimate];
   }
   return best;
 };
+
+/** Whether Winograd's algorithms are for this correlation: 3 × 3 taps at stride 1, of whatever dilation. */
+const isWinograd = ({ taps, stride }: Correlation): boolean =>
+  taps.rows.size === TAPS && taps.columns.size === TAPS && stride[0] === 1 && stride[1] === 1;
 
 /** F(2 × 2) is more exact than a plain sum; F(4 × 4) is not, and float64 is chosen for exactness. */
 const tileSizes = (out: View): readonly TileSize[] =>
@@ -138,8 +146,8 @@ const tilesOf = ({ out: { shape }, dilation }: Correlation, m: TileSize): number
 let ordered: Algorithm | null = null;
 
 /** The algorithm that a test wants, if it is one for this. */
-const orderFor = (correlation: Correlation): Algorithm | null =>
-  ordered?.startsWith('winograd') && !isWinograd(correlation) ? null : ordered;
+const orderFor = (correlation: Correlation): Exclude<Algorithm, 'depthwise'> | null =>
+  ordered === 'depthwise' || (ordered?.startsWith('winograd') && !isWinograd(correlation)) ? null : ordered;
 
 /** Everything that `work` convolves is done by one algorithm, where it can be: for tests and measurements. */
 export const withAlgorithm = <T>(algorithm: Algorithm, work: () => T): T => {

@@ -4,15 +4,14 @@
  * hardly more often than it costs to pack it.
  */
 import { launch } from '../../device/launch.ts';
-import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf } from '../../device/view.ts';
 import { loadedElement, storageBytes } from '../../lang/index.ts';
 import { offsetTable } from '../gemm-offsets.ts';
-import { packKernel } from '../gemm-pack.ts';
 import { eachChunk, isWide, tapAxis, type Correlation } from './correlation.ts';
 import { directKernel } from './direct-kernel.ts';
+import { packedTaps } from './direct-taps.ts';
 import { directTile, evenParts, panelRows, vectorsOf } from './direct-tile.ts';
 
 export const directCorrelation = (correlation: Correlation): void => {
@@ -33,29 +32,7 @@ export const directCorrelation = (correlation: Correlation): void => {
   const panels = groups * groupPanels;
   const channelTable = (step: number) => offsetTable(panelRows(groups, taps.out.size, channels, step));
 
-  const packed = workspace(`conv.taps.${element}`, panels * channels * k * bytes);
-  if (k > 0) {
-    launch(
-      packKernel(taps.type, channels),
-      {
-        source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
-        depth: offsetTable({ walks: [taps.channels, taps.rows, taps.columns] }),
-        across: offsetTable({
-          walks: [
-            { size: groups, step: taps.group },
-            { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
-          ],
-        }),
-        out: packed,
-        k,
-        panelSize: channels * k,
-      },
-      0,
-      panels,
-      { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
-    );
-  }
-
+  const packed = packedTaps(correlation, channels);
   const dense = outColumn === 1;
   const whole = width >= vectors * machine.lanes(element);
   const mayStay = whole && stride[1] === 1 && input.strides[3] === 1 && isWide(input);

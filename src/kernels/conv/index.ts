@@ -4,6 +4,7 @@ import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
 import { chooseCorrelation, chooseWeightGrad, type Algorithm } from './choose.ts';
 import type { Correlation } from './correlation.ts';
+import { depthwiseCorrelation } from './depthwise.ts';
 import { directCorrelation } from './direct.ts';
 import { directWeightGrad } from './direct-weight-grad.ts';
 import { forward } from './forward.ts';
@@ -41,6 +42,7 @@ const correlate = (correlation: Correlation): void => {
 const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => void>> = {
   implicit: implicitCorrelation,
   direct: directCorrelation,
+  depthwise: depthwiseCorrelation,
   winograd2: (correlation) => {
     winogradCorrelation(correlation, 2);
   },
@@ -49,7 +51,7 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
   },
 };
 
-const weightGrads: Readonly<Record<Algorithm, typeof implicitWeightGrad>> = {
+const weightGrads: Readonly<Record<Exclude<Algorithm, 'depthwise'>, typeof implicitWeightGrad>> = {
   implicit: implicitWeightGrad,
   direct: directWeightGrad,
   winograd2: (...args) => {
