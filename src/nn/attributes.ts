@@ -6,7 +6,7 @@ import { KeyError } from '../errors.ts';
 import { Parameter } from '../tensor/parameter.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { typeName } from '../tensor/type-name.ts';
-import { freshState, type RegisteredModule, type Registries } from './registries.ts';
+import { freshState, type Members, type RegisteredModule, type Registries } from './registries.ts';
 
 /** The class of modules, told by module.ts so that this file need not import it. */
 let moduleClass: new () => object;
@@ -22,19 +22,16 @@ export const checkName = (kind: string, name: string): void => {
 };
 
 /** Whether a name is that of a parameter, buffer or child, also of an empty one. */
-export const isRegistered = (target: Registries, key: string | symbol): key is string =>
+export const isRegistered = (target: Members, key: string | symbol): boolean =>
   typeof key === 'string' &&
   (target._parameters.has(key) || target._buffers.has(key) || target._modules.has(key));
 
 /** What is registered under a name, also where a property read gives the class's own member. */
-export const registeredMember = (
-  target: Registries,
-  key: string,
-): Parameter | Tensor | RegisteredModule | null =>
+export const registeredMember = (target: Members, key: string): unknown =>
   target._parameters.get(key) ?? target._buffers.get(key) ?? target._modules.get(key) ?? null;
 
 /** `module.attributeNames()`: what the module has, and its classes up to Module. */
-export const attributeNames = (module: Registries): string[] => {
+export const attributeNames = (module: Members): string[] => {
   const names = new Set(Object.keys(module));
   let level = Object.getPrototypeOf(module) as object;
   for (; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
@@ -116,7 +113,7 @@ const attributeHandler: ProxyHandler<() => void> = {
     // Who awaits a module must not run its child of that name: `then` is never a member.
     if (key in target || key === 'then' || !isRegistered(target as Target, key))
       return Reflect.get(target, key, receiver) as unknown;
-    return registeredMember(target as Target, key);
+    return registeredMember(target as Target, key as string);
   },
   set(target, key, value: unknown, receiver) {
     if (typeof key === 'string' && keep(target as Target, key, value)) return true;
@@ -134,7 +131,7 @@ const attributeHandler: ProxyHandler<() => void> = {
   has: (target, key) => key in target || isRegistered(target as Target, key),
   deleteProperty(target, key) {
     if (!isRegistered(target as Target, key)) return Reflect.deleteProperty(target, key);
-    unregister(target as Target, key);
+    unregister(target as Target, key as string);
     return true;
   },
   ownKeys(target) {
@@ -145,7 +142,7 @@ const attributeHandler: ProxyHandler<() => void> = {
   },
   getOwnPropertyDescriptor(target, key) {
     if (!isRegistered(target as Target, key)) return Reflect.getOwnPropertyDescriptor(target, key);
-    const value = registeredMember(target as Target, key);
+    const value = registeredMember(target as Target, key as string);
     return { value, writable: true, configurable: true, enumerable: true };
   },
 };

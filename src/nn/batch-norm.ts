@@ -73,15 +73,16 @@ export class BatchNorm2d extends Module {
 
   override forward(input: Tensor): Tensor {
     if (input.ndim !== 4) throw new ValueError(`expected 4D input (got ${String(input.ndim)}D input)`);
-    const mean = this._buffers.get('running_mean') ?? null;
-    const variance = this._buffers.get('running_var') ?? null;
-    const count = this._buffers.get('num_batches_tracked') ?? null;
+    const named = (name: string): Tensor | null => this.getAttribute(name) as Tensor | null;
     let momentum = this.momentum ?? 0;
-    if (this.training && this.trackRunningStats && count !== null) {
-      count.add_(1);
-      if (this.momentum === null) momentum = 1 / count.item();
+    if (this.training && this.trackRunningStats) {
+      const count = named('num_batches_tracked');
+      count?.add_(1);
+      if (count !== null && this.momentum === null) momentum = 1 / count.item();
     }
-    const { weight, bias, eps } = this;
+    const [mean, variance] = [named('running_mean'), named('running_var')];
+    const [weight, bias] = [named('weight'), named('bias')];
+    const { eps } = this;
     const training = this.training || (mean === null && variance === null);
     return batchNorm(input, mean, variance, { weight, bias, eps, momentum, training });
   }

@@ -141,7 +141,8 @@ export class Conv2d extends Module {
   }
 
   /** @throws TypeError for no input, or more than one; RuntimeError with PyTorch's texts when it does not fit */
-  override forward(input: Tensor, ...more: readonly never[]): Tensor {
+  override forward(input: Tensor): Tensor;
+  override forward(input: Tensor, ...more: readonly unknown[]): Tensor {
     if (input === undefined)
       throw new TypeError("Conv2d.forward() missing 1 required positional argument: 'input'");
     if (more.length > 0)
@@ -153,13 +154,15 @@ export class Conv2d extends Module {
     if (paddingMode === 'zeros') return conv2d(input, weight, bias, { stride, padding, dilation, groups });
     const extended = (x: Tensor, w: Tensor, b: Tensor | null): Tensor =>
       conv2d(pad(x, this.sides(), paddingMode), w, b, { stride, dilation, groups });
-    const alike = input.dtype === weight.dtype && (bias === null || bias.dtype === input.dtype);
+    const alike =
+      input.dtype === (weight as Parameter | null)?.dtype && (bias === null || bias.dtype === input.dtype);
     return alike ? roundedOnce([input, weight, bias], extended) : extended(input, weight, bias);
   }
 
   /** Gives the weight the strides of a memory format. */
   override toMemoryFormat(format: MemoryFormat): void {
-    this.weight.data = this.weight.data.contiguous(format);
+    const weight: Parameter | null = this.weight;
+    if (weight !== null) weight.data = weight.data.contiguous(format);
   }
 
   /** [left, right, top, bottom], or as many as the padding has; `'same'` puts the odd one out at the right and bottom. */

@@ -86,11 +86,11 @@ const named = (options: ModuleToOptions): Omit<ModuleToOptions, 'tensor'> => {
     throw new TypeError(`to(): option 'device' must be string, not ${typeName(device)}`);
   if (dtype !== undefined && !isDType(dtype))
     throw new TypeError(
-      `to(): option 'dtype' must be one of ${Object.keys(dtypes).join(', ')}, not ${String(dtype)}`,
+      `to(): option 'dtype' must be one of ${Object.keys(dtypes).join(', ')}, not ${dtype as string}`,
     );
   if (memoryFormat !== undefined && !memoryFormats.has(memoryFormat)) {
     throw new TypeError(
-      `to(): option 'memoryFormat' must be one of ${[...memoryFormats].join(', ')}, not ${String(memoryFormat)}`,
+      `to(): option 'memoryFormat' must be one of ${[...memoryFormats].join(', ')}, not ${memoryFormat as string}`,
     );
   }
   return { device, dtype, memoryFormat };

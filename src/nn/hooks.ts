@@ -8,13 +8,15 @@ export interface Forwarding {
   forward(...args: never): unknown;
 }
 
+type ArgsOf<F> = F extends (...args: infer Args) => unknown ? Args : never;
+type ResultOf<F> = F extends (...args: never) => infer Result ? Result : never;
 /** Whether a module's type says nothing of its `forward`, as that of `Module` itself: then it takes and gives one tensor. */
-type Unsaid<M extends Forwarding> = [Parameters<M['forward']>] extends [never] ? true : false;
+type Unsaid<M extends Forwarding> = [ArgsOf<M['forward']>] extends [never] ? true : false;
 /** What a call of a module takes. */
 export type ForwardArgs<M extends Forwarding> =
-  Unsaid<M> extends true ? [input: Tensor] : Parameters<M['forward']>;
+  Unsaid<M> extends true ? [input: Tensor] : ArgsOf<M['forward']>;
 /** What a call of a module gives. */
-export type ForwardResult<M extends Forwarding> = Unsaid<M> extends true ? Tensor : ReturnType<M['forward']>;
+export type ForwardResult<M extends Forwarding> = Unsaid<M> extends true ? Tensor : ResultOf<M['forward']>;
 
 type Nothing = null | undefined | void;
 

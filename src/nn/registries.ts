@@ -4,7 +4,14 @@ import type { Parameter } from '../tensor/parameter.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Forwarding, HookRegistries, LoadArguments } from './hooks.ts';
 
-export interface Registries {
+/** Names with what is registered under them, for those who only look. */
+export interface Members {
+  readonly _parameters: ReadonlyMap<string, unknown>;
+  readonly _buffers: ReadonlyMap<string, unknown>;
+  readonly _modules: ReadonlyMap<string, unknown>;
+}
+
+export interface Registries extends Members {
   /** Maps keep the order of registration, also for names that look like numbers. */
   readonly _parameters: Map<string, Parameter | null>;
   readonly _buffers: Map<string, Tensor | null>;
@@ -18,6 +25,7 @@ export interface RegisteredModule extends Registries, HookRegistries, Forwarding
   training: boolean;
   _getName(): string;
   extraRepr(): string;
+  toString(): string;
   /** Which form of its state the class saves; raised when that changes. */
   readonly _version: number;
   stateDict(options: {

@@ -298,7 +298,7 @@ const ownState: ReadonlySet<string> = new Set(Object.keys(freshState()));
 
 const readTensor = (record: TensorRecord, memory: readonly Tensor[]): Tensor => {
   const { dtype, shape, strides, offset, parameter, requiresGrad } = record;
-  check(Object.hasOwn(dtypes, dtype), `the dtype ${String(dtype)} is not known`);
+  check(typeof dtype === 'string' && Object.hasOwn(dtypes, dtype), `the dtype ${dtype} is not known`);
   const whole = at(memory, record.storage, 'storage');
   const { storage } = whole;
   checkExtent(list(shape, 'shape'), list(strides, 'strides'), offset, storage, dtypes[dtype].bytes);
@@ -341,8 +341,9 @@ const at = <T>(items: readonly T[], place: unknown, what: string): T => {
 };
 
 const list = <T>(value: readonly T[] | undefined, what: string): readonly T[] => {
-  check(Array.isArray(value), `${what} is no array`);
-  return value!;
+  const given: unknown = value;
+  check(Array.isArray(given), `${what} is no array`);
+  return given as readonly T[];
 };
 
 function check(condition: boolean, complaint: string): asserts condition {

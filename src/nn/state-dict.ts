@@ -136,7 +136,7 @@ export const loadInto = (
       load(child, new Map([...stateDict].filter(([key]) => key.startsWith(below))), below);
     }
     for (const hook of [...part._loadStateDictPostHooks.values()]) {
-      const returned: unknown = hook(part as never, found);
+      const returned = (hook as (module: never, keys: IncompatibleKeys) => unknown)(part as never, found);
       if (returned !== undefined && returned !== null) throw new AssertionError(POST_HOOK_RETURNED);
     }
   };

@@ -256,13 +256,13 @@ describe('hooks run in the order of registration, around forward', () => {
     relu.registerForwardPreHook(() => void log.push('pre1'));
     relu.registerForwardPreHook((_, [x]) => {
       log.push('pre2');
-      return (x as Tensor).add(1);
+      return (x).add(1);
     });
     relu.registerForwardHook(
-      (_, [x], y) => void log.push(['post1', (x as Tensor).tolist(), (y as Tensor).tolist()]),
+      (_, [x], y) => void log.push(['post1', (x).tolist(), (y).tolist()]),
     );
-    relu.registerForwardHook((_, __, y) => (y as Tensor).mul(2));
-    relu.registerForwardHook((_, __, y) => void log.push(['post3', (y as Tensor).tolist()]));
+    relu.registerForwardHook((_, __, y) => (y).mul(2));
+    relu.registerForwardHook((_, __, y) => void log.push(['post3', (y).tolist()]));
     expect(relu(flow.tensor(hook_order.input)).tolist()).toEqual(hook_order.result);
     expect(log).toEqual(hook_order.log);
   });
