@@ -135,6 +135,16 @@ export interface TensorMethods {
   clone: Bound<typeof copies.clone>;
   contiguous: Bound<typeof copies.contiguous>;
   to: Bound<typeof copies.to>;
+  /** `to('float16')`, and so on under PyTorch's names. */
+  half(): Tensor;
+  bfloat16(): Tensor;
+  float(): Tensor;
+  double(): Tensor;
+  long(): Tensor;
+  int(): Tensor;
+  char(): Tensor;
+  byte(): Tensor;
+  bool(): Tensor;
   copy_: Bound<typeof copies.copy_>;
   fill_: Bound<typeof copies.fill_>;
   zero_: Bound<typeof copies.zero_>;
@@ -391,6 +401,7 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   clone: copies.clone,
   contiguous: copies.contiguous,
   to: copies.to,
+  ...copies.casts,
   copy_: copies.copy_,
   fill_: copies.fill_,
   zero_: copies.zero_,

@@ -106,6 +106,23 @@ export const to = (x: Tensor, first: DType | Tensor | ToOptions | (string & {}),
   return call(toOp, { x }, { dtype, format });
 };
 
+/** `to` with a dtype, under PyTorch's names: `x.half()` is `x.to('float16')`. */
+const as =
+  (dtype: DType) =>
+  (x: Tensor): Tensor =>
+    to(x, dtype);
+export const casts = {
+  half: as('float16'),
+  bfloat16: as('bfloat16'),
+  float: as('float32'),
+  double: as('float64'),
+  long: as('int64'),
+  int: as('int32'),
+  char: as('int8'),
+  byte: as('uint8'),
+  bool: as('bool'),
+};
+
 const isDType = (text: string): text is DType => Object.hasOwn(dtypes, text);
 
 /** The overloads of `to` as one object. */

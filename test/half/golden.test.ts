@@ -82,24 +82,23 @@ const reductions: Readonly<Record<string, (x: Tensor) => Tensor>> = {
 };
 
 const layers: Readonly<Record<string, (...operands: Tensor[]) => Tensor>> = {
-  conv2d: (x, w, b) => F.conv2d(x!, w!, b!, { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 }),
-  'conv2d same': (x, w) => F.conv2d(x!, w!, null, { padding: 'same' }),
-  'conv2d wide': (x, w) => F.conv2d(x!, w!),
-  depthwise: (x, w) => F.conv2d(x!, w!, null, { padding: 1, groups: 5 }),
-  linear: (x, w, b) => F.linear(x!, w!, b!),
-  bmm: (x, y) => flow.bmm(x!, y!),
-  'batch norm': (x, w, b) => F.batchNorm(x!, null, null, { weight: w!, bias: b!, training: true }),
-  'max pool': (x) => F.maxPool2d(x!, 3, { stride: 1, padding: 1 }),
-  'avg pool': (x) => F.avgPool2d(x!, 3, { stride: 2, padding: 1 }),
-  'adaptive pool': (x) => F.adaptiveAvgPool2d(x!, [2, 3]),
-  softmax: (x) => F.softmax(x!, 1),
-  gelu: (x) => F.gelu(x!),
-  silu: (x) => F.silu(x!),
-  softplus: (x) => F.softplus(x!),
-  mse: (x, y) => F.mseLoss(x!, y!),
-  'cross entropy': (x) => F.crossEntropy(x!, flow.tensor([2n, 0n, 6n]), { labelSmoothing: 0.1 }),
-  binary: (x) =>
-    F.binaryCrossEntropyWithLogits(x!, flow.tensor([0, 1, 0.5, 0.25, 1, 0], { dtype: x!.dtype })),
+  conv2d: (x, w, b) => F.conv2d(x, w, b, { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 }),
+  'conv2d same': (x, w) => F.conv2d(x, w, null, { padding: 'same' }),
+  'conv2d wide': (x, w) => F.conv2d(x, w),
+  depthwise: (x, w) => F.conv2d(x, w, null, { padding: 1, groups: 5 }),
+  linear: (x, w, b) => F.linear(x, w, b),
+  bmm: (x, y) => flow.bmm(x, y),
+  'batch norm': (x, w, b) => F.batchNorm(x, null, null, { weight: w, bias: b, training: true }),
+  'max pool': (x) => F.maxPool2d(x, 3, { stride: 1, padding: 1 }),
+  'avg pool': (x) => F.avgPool2d(x, 3, { stride: 2, padding: 1 }),
+  'adaptive pool': (x) => F.adaptiveAvgPool2d(x, [2, 3]),
+  softmax: (x) => F.softmax(x, 1),
+  gelu: (x) => F.gelu(x),
+  silu: (x) => F.silu(x),
+  softplus: (x) => F.softplus(x),
+  mse: (x, y) => F.mseLoss(x, y),
+  'cross entropy': (x) => F.crossEntropy(x, flow.tensor([2n, 0n, 6n]), { labelSmoothing: 0.1 }),
+  binary: (x) => F.binaryCrossEntropyWithLogits(x, flow.tensor([0, 1, 0.5, 0.25, 1, 0], { dtype: x.dtype })),
 };
 
 describe.each(availableTargets())('on %s', (target) => {
