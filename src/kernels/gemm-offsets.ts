@@ -68,12 +68,15 @@ const KEPT_BYTES = 8 * 2 ** 20;
 const kept = new Map<string, Storage>();
 let keptBytes = 0;
 
+/** An axis as text, the same for the same axis only. */
+export const axisForm = ({ walks, phases }: Axis): string =>
+  `${walks.map(({ size, step, distinct = size }) => `${String(size)}*${String(step)}/${String(distinct)}`).join()}:${
+    phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
+  }`;
+
 /** A table in memory, made when it is not there yet. Whoever holds it keeps it alive. */
 export const offsetTable = (axis: Axis, multiple = 1): Storage => {
-  const { walks, phases } = axis;
-  const key = `${walks.map(({ size, step, distinct = size }) => `${String(size)}*${String(step)}/${String(distinct)}`).join()}:${
-    phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
-  }/${String(multiple)}`;
+  const key = `${axisForm(axis)}/${String(multiple)}`;
   let table = kept.get(key);
   if (table !== undefined) {
     // A Map remembers the order of insertion: the first is the one that was not used for longest.

@@ -8,10 +8,11 @@ import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
-import { axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
+import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, type Addend } from './gemm-multiply.ts';
 import { packKernel } from './gemm-pack.ts';
 import { blocksOf, restVectors, tileFor } from './gemm-tile.ts';
+import { keptForm } from './packed.ts';
 
 /** A tensor seen as a matrix: element [i, j] is at offset + rows[i] + columns[j], in elements. */
 export interface Matrix {
@@ -33,6 +34,8 @@ export interface Product {
   } | null;
   /** Adds to what `out` holds. Not together with a bias. */
   readonly accumulate?: boolean;
+  /** Which side may come again as it is, as weights do: it is then packed once. Default: neither. */
+  readonly repeats?: 'a' | 'b';
 }
 
 /** Where each matrix and the bias begin, in elements: what differs between the products of a batch. */
@@ -52,7 +55,7 @@ const PARTS = 16;
 /** Prepares products of one form. The result may be called for as many places as there are. */
 export const product = (wanted: Product): ((at: Offsets) => void) => {
   if (neighbours(wanted.out.rows) && !neighbours(wanted.out.columns)) return transposed(wanted);
-  const { a, b, out, bias = null, accumulate = false } = wanted;
+  const { a, b, out, bias = null, accumulate = false, repeats } = wanted;
   const element = loadedElement[out.type];
   const bytes = storageBytes[element];
   const { machine } = currentTarget();
@@ -84,78 +87,145 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
     outRows: offsetTable(out.rows, tile.rows),
     outColumns: offsetTable(out.columns, tile.columns),
   };
+
+  // What is multiplied with all of A, one after the other: columns at some depth, in panels of so many vectors.
+  const rights: Right[] = [];
+  let allB = 0;
+  for (let n0 = 0; n0 < n; n0 += blocks.columns) {
+    const width = Math.min(blocks.columns, n - n0);
+    const narrow = restVectors(tile, width);
+    const whole = narrow === tile.vectors ? width : width - (width % tile.columns);
+    for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
+      const deep = Math.min(depth, k - k0);
+      const add = (j0: number, some: number, vectors: number): void => {
+        if (some === 0) return;
+        const panelSize = vectors * lanes * (deep + parts * tile.rows);
+        const count = Math.ceil(some / (vectors * lanes));
+        rights.push({ k0, deep, j0, width: some, vectors, count, panelSize, at: allB });
+        allB += count * panelSize;
+      };
+      add(n0, whole, tile.vectors);
+      add(n0 + whole, width - whole, narrow);
+    }
+  }
+
+  const packLeft = (
+    into: Storage,
+    from: number,
+    m0: number,
+    rows: number,
+    k0: number,
+    deep: number,
+    to: number,
+  ): void => {
+    pack(packA, a, from, tables.aDepth, k0, tables.aRows, m0, Math.ceil(rows / tile.rows), deep, {
+      out: { storage: into, byteOffset: to * bytes },
+      panelSize: tile.rows * deep,
+    });
+  };
+  const packAllLeft = (into: Storage, from: number): void => {
+    for (let k0 = 0; k0 < k; k0 += depth)
+      packLeft(into, from, 0, m, k0, Math.min(depth, k - k0), tiles * tile.rows * k0);
+  };
+  const packRight = (into: Storage, from: number, right: Right, to: number): void => {
+    const { k0, deep, j0, vectors, count, panelSize } = right;
+    pack(packKernel(b.type, vectors * lanes), b, from, tables.bDepth, k0, tables.bColumns, j0, count, deep, {
+      out: { storage: into, byteOffset: to * bytes },
+      panelSize,
+    });
+  };
+
+  const form = (side: Matrix): string =>
+    [
+      'gemm',
+      element,
+      tile.rows,
+      tile.vectors,
+      depth,
+      parts,
+      side.type,
+      axisForm(side.rows),
+      axisForm(side.columns),
+    ].join(' ');
+  const leftForm = repeats === 'a' && wholeA ? form(a) : null;
+  const rightForm =
+    repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? `${form(b)} ${String(blocks.columns)}` : null;
   let packedAt = -1;
 
   return (at) => {
-    const packedA = workspace(`gemm.a.${element}`, spaceA * bytes);
-    const packedB = workspace(`gemm.b.${element}`, spaceB * bytes);
-    const packLeft = (m0: number, rows: number, k0: number, deep: number, to: number): void => {
-      pack(packA, a, at.a, tables.aDepth, k0, tables.aRows, m0, Math.ceil(rows / tile.rows), deep, {
-        out: { storage: packedA, byteOffset: to * bytes },
-        panelSize: tile.rows * deep,
-      });
-    };
-    for (let n0 = 0; n0 < n; n0 += blocks.columns) {
-      for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
-        const deep = Math.min(depth, k - k0);
-        const placeA = wholeA ? tiles * tile.rows * k0 : 0;
-        if (wholeA && n0 === 0 && packedAt !== at.a) packLeft(0, m, k0, deep, placeA);
-        const adding: Addend =
-          k0 > 0 || accumulate
-            ? 'out'
-            : bias === null
-              ? 'nothing'
-              : bias.along === 'rows'
-                ? 'rowBias'
-                : 'columnBias';
-
-        /** The columns from j0 on, in panels of so many vectors. */
-        const columns = (j0: number, width: number, vectors: number): void => {
-          if (width === 0) return;
-          const wide = vectors * lanes;
-          const count = Math.ceil(width / wide);
-          pack(packKernel(b.type, wide), b, at.b, tables.bDepth, k0, tables.bColumns, j0, count, deep, {
-            out: packedB,
-            panelSize: wide * (deep + parts * tile.rows),
+    const keptA =
+      leftForm === null
+        ? null
+        : keptForm(a.storage, `${leftForm} ${String(at.a)}`, spaceA * bytes, (into) => {
+            packAllLeft(into, at.a);
           });
-          for (let m0 = 0; m0 < m; m0 += blocks.rows) {
-            const rows = Math.min(blocks.rows, m - m0);
-            if (!wholeA) packLeft(m0, rows, k0, deep, 0);
-            const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
-            const partRows = Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows;
-            launch(
-              multiplyKernel(out.type, tile.rows, vectors, adding),
-              {
-                a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
-                b: packedB,
-                out: region(out.storage, at.out, out.type),
-                rowOffsets: region(tables.outRows, m0, 'i32'),
-                columnOffsets: region(tables.outColumns, j0, 'i32'),
-                bias: bias === null ? out.storage : region(bias.storage, first, out.type),
-                biasStep: bias === null ? 0 : bias.step,
-                m: rows,
-                n: width,
-                k: deep,
-                parts,
-                partRows,
-              },
-              0,
-              count * parts,
-              { grain: grainOf({ flops: 2 * wide * partRows * Math.max(deep, 1) }) },
-            );
-          }
-        };
-        const width = Math.min(blocks.columns, n - n0);
-        const rest = width % tile.columns;
-        const narrow = restVectors(tile, width);
-        const whole = narrow === tile.vectors ? width : width - rest;
-        columns(n0, whole, tile.vectors);
-        columns(n0 + whole, width - whole, narrow);
+    const keptB =
+      rightForm === null
+        ? null
+        : keptForm(b.storage, `${rightForm} ${String(at.b)}`, allB * bytes, (into) => {
+            for (const right of rights) packRight(into, at.b, right, right.at);
+          });
+    const packedA = keptA ?? workspace(`gemm.a.${element}`, spaceA * bytes);
+    const packedB = keptB ?? workspace(`gemm.b.${element}`, spaceB * bytes);
+    if (wholeA && !keptA && packedAt !== at.a) {
+      packAllLeft(packedA, at.a);
+      packedAt = at.a;
+    }
+    for (const right of rights) {
+      const { k0, deep, j0, width, vectors, count } = right;
+      const placeB = keptB ? right.at : 0;
+      if (!keptB) packRight(packedB, at.b, right, placeB);
+      const placeA = wholeA ? tiles * tile.rows * k0 : 0;
+      const adding: Addend =
+        k0 > 0 || accumulate
+          ? 'out'
+          : bias === null
+            ? 'nothing'
+            : bias.along === 'rows'
+              ? 'rowBias'
+              : 'columnBias';
+      for (let m0 = 0; m0 < m; m0 += blocks.rows) {
+        const rows = Math.min(blocks.rows, m - m0);
+        if (!wholeA) packLeft(packedA, at.a, m0, rows, k0, deep, 0);
+        const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
+        const partRows = Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows;
+        launch(
+          multiplyKernel(out.type, tile.rows, vectors, adding),
+          {
+            a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
+            b: { storage: packedB, byteOffset: placeB * bytes },
+            out: region(out.storage, at.out, out.type),
+            rowOffsets: region(tables.outRows, m0, 'i32'),
+            columnOffsets: region(tables.outColumns, j0, 'i32'),
+            bias: bias === null ? out.storage : region(bias.storage, first, out.type),
+            biasStep: bias === null ? 0 : bias.step,
+            m: rows,
+            n: width,
+            k: deep,
+            parts,
+            partRows,
+          },
+          0,
+          count * parts,
+          { grain: grainOf({ flops: 2 * vectors * lanes * partRows * Math.max(deep, 1) }) },
+        );
       }
     }
-    packedAt = at.a;
   };
 };
+
+/** A part of B: columns j0 … j0 + width − 1 at depth k0 … k0 + deep − 1, as so many panels. */
+interface Right {
+  readonly k0: number;
+  readonly deep: number;
+  readonly j0: number;
+  readonly width: number;
+  readonly vectors: number;
+  readonly count: number;
+  readonly panelSize: number;
+  /** Where it begins among all parts. */
+  readonly at: number;
+}
 
 const region = (storage: Storage, offset: number, type: StorageType): Region => ({
   storage,
@@ -195,7 +265,7 @@ const neighbours = ({ walks, phases }: Axis): boolean =>
   walks.findLast(({ size }) => size > 1)?.step === 1 && phases === undefined;
 
 /** The same product as outᵀ = bᵀ · aᵀ: vectors are stored along columns. */
-const transposed = ({ a, b, out, bias, ...rest }: Product): ((at: Offsets) => void) => {
+const transposed = ({ a, b, out, bias, repeats, ...rest }: Product): ((at: Offsets) => void) => {
   const flip = (matrix: Matrix): Matrix => ({ ...matrix, rows: matrix.columns, columns: matrix.rows });
   const run = product({
     ...rest,
@@ -203,6 +273,7 @@ const transposed = ({ a, b, out, bias, ...rest }: Product): ((at: Offsets) => vo
     b: flip(a),
     out: flip(out),
     bias: bias ? { ...bias, along: bias.along === 'rows' ? 'columns' : 'rows' } : null,
+    ...(repeats && { repeats: repeats === 'a' ? 'b' : 'a' }),
   });
   return (at) => {
     run({ ...at, a: at.b, b: at.a });

@@ -15,6 +15,8 @@ export const matmul = (out: View, a: View, b: View, bias: View | null = null): v
     b: matrix(b, y),
     out: matrix(out, o),
     bias: bias && { storage: bias.storage, step: bias.strides[0]!, along: 'columns' },
+    // A weight has no batch.
+    ...(o.batch.length === 0 && { repeats: 'b' }),
   });
   forEachPlace(
     o.batch,

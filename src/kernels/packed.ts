@@ -25,18 +25,18 @@ const keeping = new Set<Entry>();
 let keptBytes = 0;
 
 /**
- * @param form   what `pack` makes of the source and nothing else does, but for the target
- * @param name   of the workspace for what is not kept
- * @param pack   fills the storage that it is given
- * @returns what may be read until the source changes or the workspace is used again
+ * What is kept of a source in some form, made now if it is worth keeping; null when it is not.
+ *
+ * @param form  what `pack` makes of the source and nothing else does, but for the target
+ * @param pack  fills the storage that it is given
+ * @returns what may be read until the source changes or others are kept
  */
-export const packedForm = (
+export const keptForm = (
   source: Storage,
   form: string,
-  name: string,
   bytes: number,
   pack: (into: Storage) => void,
-): Storage => {
+): Storage | null => {
   const key = `${currentTarget().machine.name} ${form}`;
   let forms = entries.get(source);
   if (forms === undefined) entries.set(source, (forms = new Map<string, Entry>()));
@@ -44,23 +44,37 @@ export const packedForm = (
   if (entry?.changes !== source.changes) {
     if (entry !== undefined) drop(entry);
     forms.set(key, { changes: source.changes, packed: null });
-  } else if (entry.packed !== null && !entry.packed.disposed) {
+    return null;
+  }
+  if (entry.packed !== null && !entry.packed.disposed) {
     keeping.delete(entry);
     keeping.add(entry);
     return entry.packed;
-  } else if (bytes <= KEPT_BYTES) {
-    drop(entry);
-    const packed = allocateUnscoped(bytes);
-    pack(packed);
-    entry.packed = packed;
-    keeping.add(entry);
-    keptBytes += packed.byteLength;
-    for (const oldest of keeping) {
-      if (keptBytes <= KEPT_BYTES) break;
-      drop(oldest);
-    }
-    return packed;
   }
+  if (bytes > KEPT_BYTES) return null;
+  drop(entry);
+  const packed = allocateUnscoped(bytes);
+  pack(packed);
+  entry.packed = packed;
+  keeping.add(entry);
+  keptBytes += packed.byteLength;
+  for (const oldest of keeping) {
+    if (keptBytes <= KEPT_BYTES) break;
+    drop(oldest);
+  }
+  return packed;
+};
+
+/** The same, or what was packed into the workspace of that name. */
+export const packedForm = (
+  source: Storage,
+  form: string,
+  name: string,
+  bytes: number,
+  pack: (into: Storage) => void,
+): Storage => {
+  const kept = keptForm(source, form, bytes, pack);
+  if (kept !== null) return kept;
   const scratch = workspace(name, bytes);
   pack(scratch);
   return scratch;

@@ -62,6 +62,7 @@ const prepare = (correlation: Correlation, like: Chunk): ((chunk: Chunk) => void
       columns: outAxis(correlation, like),
     },
     bias: bias && { storage: bias.storage, step: stepOf(bias), along: 'rows' },
+    repeats: 'a',
   });
   return (chunk) => {
     for (let group = 0; group < groups; group++) {
