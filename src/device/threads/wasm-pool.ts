@@ -183,9 +183,10 @@ function findStarter(): ((start: WorkerStart) => void) | null {
     };
   }
   if (typeof Worker !== 'function' || typeof Blob !== 'function') return null;
+  let url: string | undefined;
   return (start) => {
     ignoring(() => {
-      const url = URL.createObjectURL(new Blob([workerScript], { type: 'text/javascript' }));
+      url ??= URL.createObjectURL(new Blob([workerScript], { type: 'text/javascript' }));
       const worker = new Worker(url, { name: 'millrace' });
       worker.onerror = (event) => {
         event.preventDefault();
