@@ -194,7 +194,7 @@ const uninitialised = (bytes: number): ArrayBuffer => {
   if (bytes <= MOST_UNINITIALISED) {
     const { buffer } = Buffer.allocUnsafeSlow(bytes);
     // Where Node hands out a part of a pool, the rest of it would belong to somebody else.
-    if (buffer.byteLength === bytes) return buffer as ArrayBuffer;
+    if (buffer.byteLength === bytes) return buffer;
   }
   return new ArrayBuffer(bytes);
 };

@@ -11,7 +11,7 @@ export interface Processor {
   readonly memory: NativeMemory;
   readonly call: Call;
   /** Puts code where it can be called, by any thread of the process. @throws RuntimeError when the system refuses */
-  place(code: Uint8Array): number;
+  readonly place: (code: Uint8Array) => number;
 }
 
 /** As much as the heap of WebAssembly would take by default, at most. */
