@@ -29,7 +29,7 @@ export const allocate = (bytes: number): Storage => {
 export const allocateUnscoped = (bytes: number): Storage => currentTarget().memory.allocate(bytes);
 
 /** Where a storage's bytes are for JavaScript, which may write to them. Valid until memory is next allocated or used. */
-export const placeOf = (storage: Storage): { buffer: ArrayBuffer; begin: number } => {
+export const placeOf = (storage: Storage): { buffer: ArrayBufferLike; begin: number } => {
   checkAlive(storage);
   storage.changes++;
   const { outside, begin } = storage.slot;
@@ -39,7 +39,7 @@ export const placeOf = (storage: Storage): { buffer: ArrayBuffer; begin: number 
 };
 
 /** A window on a storage's bytes, valid until memory is next allocated or used. */
-export const bytesOf = (storage: Storage): Uint8Array<ArrayBuffer> => {
+export const bytesOf = (storage: Storage): Uint8Array => {
   const { buffer, begin } = placeOf(storage);
   return new Uint8Array(buffer, begin, storage.byteLength);
 };

@@ -14,7 +14,7 @@ interface User {
 const work = (seed: number): number => {
   flow.manualSeed(seed);
   const x = flow.randn([200, 300]).matmul(flow.randn([300, 250]));
-  return x.exp().sum().item() as number;
+  return x.exp().sum().item();
 };
 
 const started = async (): Promise<number> => {
