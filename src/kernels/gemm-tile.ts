@@ -66,7 +66,7 @@ export const restVectors = ({ columns, vectors }: Tile, n: number): number =>
   Math.ceil(((n % columns) * vectors) / columns);
 
 /** Cycles per step of the depth, on a machine of two multipliers with a latency of four cycles, and two loads a cycle. */
-const cycles = (tile: Tile, m: number, n: number): number => {
+export const cycles = (tile: Tile, m: number, n: number): number => {
   const { rows, vectors, columns } = tile;
   const step = (wide: number): number => Math.max((rows * wide) / 2, (rows + wide) / 2, 4) + OVERHEAD;
   const rest = restVectors(tile, n);

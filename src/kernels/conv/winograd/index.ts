@@ -10,9 +10,10 @@ import { launch, type Region } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
 import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
-import { storageOf, type View } from '../../../device/view.ts';
+import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { storageBytes } from '../../../lang/index.ts';
-import { tileOf } from '../../gemm-tile.ts';
+import { cycles, tileFor, tileOf, type Tile } from '../../gemm-tile.ts';
+import { once } from '../../once.ts';
 import type { Correlation } from '../correlation.ts';
 import {
   eachBlock,
@@ -36,11 +37,41 @@ import { transformedTaps, type TransformedTaps } from './taps.ts';
  * @param m            outputs along each axis of a tile
  */
 export const winogradCorrelation = (correlation: Correlation, m: TileSize): void => {
-  const transformed = transformedTaps(correlation.taps, correlation.groups, m);
+  const { taps, groups, out } = correlation;
+  if (elementCount(out.shape) === 0) return;
   const atOnce = tilesAtOnce(correlation, m);
-  for (const dense of undilated(correlation))
-    for (const strip of strips(dense, m, atOnce)) correlate(strip, transformed, m, atOnce);
+  const parts = undilated(correlation).flatMap((dense) => strips(dense, m, atOnce));
+  const columns = Math.ceil(parts[0]!.out.shape[3]! / m);
+  const { tile, rows } = blockOf(
+    currentTarget().machine.name,
+    elementOf(out),
+    taps.out.size,
+    columns,
+    rowsOfBlock(parts[0]!, m, atOnce),
+  );
+  const transformed = transformedTaps(taps, groups, m, tile.rows);
+  for (const part of parts) correlate(part, transformed, m, tile, rowsOfBlock(part, m, rows * columns));
 };
+
+/**
+ * How many rows of so many tiles, up to `most`, make a block, and in what register tiles it is multiplied: what takes the
+ * least time for a row.
+ */
+const blockOf = once(
+  (_machine: string, element: 'f32' | 'f64', outs: number, columns: number, most: number) => {
+    const { machine } = currentTarget();
+    let best = { tile: tileFor(machine, element, outs, most * columns), rows: most };
+    const time = ({ tile, rows }: typeof best): number => cycles(tile, outs, rows * columns) / rows;
+    for (let rows = most - 1; rows >= most / 2; rows--) {
+      const other = { tile: tileFor(machine, element, outs, rows * columns), rows };
+      if (time(other) < time(best) * WORTH) best = other;
+    }
+    return best;
+  },
+);
+
+/** Less than so much of a gain is not worth smaller blocks. */
+const WORTH = 0.98;
 
 /** Tiles of which all that lies between the transforms fills the second cache, but at least two panels. */
 const tilesAtOnce = ({ out, taps }: Correlation, m: TileSize): number => {
@@ -54,13 +85,12 @@ const correlate = (
   correlation: Correlation,
   transformed: TransformedTaps,
   m: TileSize,
-  atOnce: number,
+  tile: Tile,
+  rowsAtOnce: number,
 ): void => {
   const { out, taps, groups } = correlation;
   const { machine } = currentTarget();
   const element = elementOf(out);
-  const tile = tileOf(machine, element);
-  const rowsAtOnce = rowsOfBlock(correlation, m, atOnce);
   const inputs = layoutOf(correlation, m, taps.channels.size, rowsAtOnce);
   const products = layoutOf(correlation, m, transformed.panels * tile.rows, rowsAtOnce);
   const inputTiles = workspace(`winograd.inputs.${element}`, inputs.bytes);
@@ -69,7 +99,7 @@ const correlate = (
   const multiply = (group: number, vectors: number, firstTile: number, tilePanels: number): void => {
     if (tilePanels === 0) return;
     launch(
-      multiplyKernel(element, vectors),
+      multiplyKernel(element, tile.rows, vectors),
       {
         taps: transformed.of(group),
         inputs: inputTiles,

@@ -12,7 +12,6 @@ import {
   unroll,
   type KernelDefinition,
 } from '../../../lang/index.ts';
-import { tileOf } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
 
 type MultiplySpec = ReturnType<typeof multiplySpec>;
@@ -40,14 +39,13 @@ const multiplySpec = (element: 'f32' | 'f64') => ({
  * second cache while its panels pass, a panel of inputs in the first while the taps pass it.
  */
 export const multiplyKernel = once(
-  (element: 'f32' | 'f64', vectors: number): KernelDefinition<MultiplySpec> =>
+  (element: 'f32' | 'f64', rows: number, vectors: number): KernelDefinition<MultiplySpec> =>
     kernel(
-      `winograd.multiply.${element}.${String(vectors)}`,
+      `winograd.multiply.${element}.${String(rows)}x${String(vectors)}`,
       multiplySpec(element),
-      (args, range, machine) => {
+      (args, range) => {
         const { taps, inputs, out, channels, outPanels, tilePanels, firstTile, pitch } = args;
         const { tapStep, inputStep, outStep } = args;
-        const { rows } = tileOf(machine, element);
         const { lanes } = taps.builder;
         const step = rows * elementBytes[element];
         const panelBytes = channels.mul(step);

@@ -1,7 +1,6 @@
 /** Kernels of 3 × 3 taps, transformed. */
 import { launch, type Region } from '../../../device/launch.ts';
 import type { Storage } from '../../../device/storage.ts';
-import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import {
   constant,
@@ -19,7 +18,6 @@ import {
   type StorageType,
 } from '../../../lang/index.ts';
 import { offsetTable } from '../../gemm-offsets.ts';
-import { tileOf } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
 import { packedForm } from '../../packed.ts';
 import type { Taps } from '../correlation.ts';
@@ -42,12 +40,11 @@ const tapsSpec = (storage: StorageType) => ({
 });
 
 /** G g Gᵀ for output channels begin … end − 1; those beyond the last repeat it. Lanes are input channels. */
-const tapsKernel = once((storage: StorageType, m: TileSize): KernelDefinition<TapsSpec> =>
-  kernel(`winograd.taps.${storage}.${String(m)}`, tapsSpec(storage), (args, range, machine) => {
+const tapsKernel = once((storage: StorageType, m: TileSize, rows: number): KernelDefinition<TapsSpec> =>
+  kernel(`winograd.taps.${storage}.${String(m)}.${String(rows)}`, tapsSpec(storage), (args, range) => {
     const { source, out, offsets, channels, outs, channelStep, outStep, pointStep } = args;
     const element = loadedElement[storage];
     const matrix = winogradOf(m).taps;
-    const { rows } = tileOf(machine, element);
     const taps = unroll(TAPS * TAPS, (k) => offsets.scalar(k).to('index').mul(storageBytes[storage]));
     const pointBytes = pointStep.mul(elementBytes[element]);
     const lineBytes = pointBytes.mul(matrix.length);
@@ -81,29 +78,34 @@ const tapsKernel = once((storage: StorageType, m: TileSize): KernelDefinition<Ta
 
 /** How the transformed taps of a group lie: panels of outputs, elements from point to point, and bytes in all. */
 interface TapsLayout {
+  /** Outputs of a panel. */
+  readonly rows: number;
   readonly panels: number;
   readonly pointStep: number;
   readonly bytes: number;
 }
 
-const tapsLayout = ({ type, out, channels }: Taps, m: TileSize): TapsLayout => {
-  const element = loadedElement[type];
-  const { rows } = tileOf(currentTarget().machine, element);
+const tapsLayout = ({ type, out, channels }: Taps, m: TileSize, rows: number): TapsLayout => {
   const panels = Math.ceil(out.size / rows);
   const pointStep = panels * rows * channels.size;
-  return { panels, pointStep, bytes: pointsOf(m) * pointStep * storageBytes[element] };
+  return { rows, panels, pointStep, bytes: pointsOf(m) * pointStep * storageBytes[loadedElement[type]] };
 };
 
 export interface TransformedTaps extends TapsLayout {
   of(group: number): Region;
 }
 
-/** The taps of all groups, transformed, or as they were kept. */
-export const transformedTaps = (taps: Taps, groups: number, m: TileSize): TransformedTaps => {
-  const layout = tapsLayout(taps, m);
+/** The taps of all groups, transformed, or as they were kept, in panels of so many outputs. */
+export const transformedTaps = (
+  taps: Taps,
+  groups: number,
+  m: TileSize,
+  panelRows: number,
+): TransformedTaps => {
+  const layout = tapsLayout(taps, m, panelRows);
   const { storage, type, offset, group, out, channels, rows, columns } = taps;
   const walks = [out, channels, rows, columns].map(({ size, step }) => `${String(size)}*${String(step)}`);
-  const form = ['winograd', m, type, offset, groups, group, ...walks].join();
+  const form = ['winograd', m, panelRows, type, offset, groups, group, ...walks].join();
   const name = `winograd.taps.${loadedElement[type]}`;
   const all = packedForm(storage, form, name, groups * layout.bytes, (into) => {
     for (let g = 0; g < groups; g++) transformGroup(taps, g, m, layout, into);
@@ -112,9 +114,8 @@ export const transformedTaps = (taps: Taps, groups: number, m: TileSize): Transf
 };
 
 const transformGroup = (taps: Taps, group: number, m: TileSize, layout: TapsLayout, into: Storage): void => {
-  const { rows } = tileOf(currentTarget().machine, loadedElement[taps.type]);
   launch(
-    tapsKernel(taps.type, m),
+    tapsKernel(taps.type, m, layout.rows),
     {
       source: {
         storage: taps.storage,
@@ -129,7 +130,7 @@ const transformGroup = (taps: Taps, group: number, m: TileSize, layout: TapsLayo
       pointStep: layout.pointStep,
     },
     0,
-    layout.panels * rows,
+    layout.panels * layout.rows,
     { grain: grainOf({ flops: 16 * pointsOf(m) * taps.channels.size }) },
   );
 };
