@@ -21,9 +21,10 @@ export const millrace: Peer = {
     const entry = new URL('../../dist/index.js', import.meta.url);
     if (!existsSync(entry)) throw new Error('dist/index.js is missing: npm run build makes it');
     const flow = (await import(entry.href)) as Flow;
-    if (threads !== 1) throw new Error('Millrace computes in one thread');
+    flow.setNumThreads(threads);
+    const target = process.env['MILLRACE_TARGET'] ?? 'chosen by itself';
     return {
-      version: `dist/, target ${process.env['MILLRACE_TARGET'] ?? 'chosen by itself'}`,
+      version: `dist/, target ${target}, threads: ${String(flow.getNumThreads())}`,
       prepare: (task) => prepare(flow, task),
       close: () => undefined,
     };
