@@ -48,6 +48,7 @@ export {
 } from './tensor/create.ts';
 export type { NumericArray, NestedValues } from './tensor/host.ts';
 export { canCast, getDefaultDtype, promoteTypes, resultType, setDefaultDtype } from './tensor/promotion.ts';
+export { Placement, placement, sbp, Sbp, type Ranks, type ToGlobalOptions } from './tensor/global.ts';
 export { setPrintOptions } from './tensor/printoptions.ts';
 export { Scope, scope } from './tensor/scope.ts';
 

@@ -17,6 +17,7 @@ import * as trigonometry from './ops/trigonometry.ts';
 import * as unary from './ops/unary.ts';
 import * as views from './ops/views.ts';
 import { backward, registerHook, retainGrad } from './autograd/backward.ts';
+import { toGlobal, toLocal } from './tensor/global.ts';
 import { item, toTypedArray, tolist } from './tensor/host.ts';
 import { showTensor } from './tensor/show.ts';
 import { Tensor } from './tensor/tensor.ts';
@@ -40,6 +41,8 @@ export interface TensorMethods {
   tolist: Bound<typeof tolist>;
   toTypedArray: Bound<typeof toTypedArray>;
   toString: Bound<typeof showTensor>;
+  toGlobal: Bound<typeof toGlobal>;
+  toLocal: Bound<typeof toLocal>;
 
   relu: Bound<typeof activations.relu>;
   relu_: Bound<typeof activations.relu_>;
@@ -306,6 +309,8 @@ const methods: { readonly [Name in keyof TensorMethods]: Unbound<TensorMethods[N
   tolist,
   toTypedArray,
   toString: showTensor,
+  toGlobal,
+  toLocal,
 
   relu: activations.relu,
   relu_: activations.relu_,

@@ -9,6 +9,9 @@ import { entriesOf, type Entries } from './module-dict.ts';
 import { isIterable } from './module-lists.ts';
 import { positionIn, positionsOf, type Slice } from './slices.ts';
 
+/** What is kept of a value: a tensor becomes a parameter. */
+type Kept<Value> = Value extends Tensor ? Parameter : Value;
+
 /** A tensor becomes a parameter; anything else stays what it is. */
 const asParameter = (value: unknown): unknown =>
   value instanceof Tensor && !(value instanceof Parameter) ? new Parameter(value) : value;
@@ -26,10 +29,10 @@ const line = (key: string | number, value: unknown, type: (tensor: Tensor) => st
  *
  * @see torch.nn.ParameterList
  */
-export class ParameterList<T = Parameter> extends Module<never[], never> implements Iterable<T> {
+export class ParameterList<Value = Tensor> extends Module<never[], never> implements Iterable<Kept<Value>> {
   /** @internal */ _size = 0;
 
-  constructor(values: Iterable<T | Tensor> = []) {
+  constructor(values: Iterable<Value> = []) {
     super();
     this.extend(values);
   }
@@ -38,22 +41,25 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
   override get length(): number {
     return this._size;
   }
-  *[Symbol.iterator](): IterableIterator<T> {
+  *[Symbol.iterator](): IterableIterator<Kept<Value>> {
     for (let k = 0; k < this.length; k++) yield this.get(k);
   }
   /** The value at a position, counted from the end when negative; of a slice a list. @throws IndexError */
-  get(index: number): T;
-  get(slice: Slice): ParameterList<T>;
-  get(index: number | Slice): T | ParameterList<T> {
-    if (typeof index === 'number') return this.getAttribute(String(positionIn(this.length, index))) as T;
-    return new ParameterList<T>(positionsOf(this.length, index).map((position) => this.get(position)));
+  get(index: number): Kept<Value>;
+  get(slice: Slice): ParameterList<Value>;
+  get(index: number | Slice): Kept<Value> | ParameterList<Value> {
+    if (typeof index === 'number')
+      return this.getAttribute(String(positionIn(this.length, index))) as Kept<Value>;
+    // What was kept is a value that would be kept as it is.
+    const values = positionsOf(this.length, index).map((position) => this.get(position) as unknown as Value);
+    return new ParameterList<Value>(values);
   }
   /** Replaces the value at a position. @throws IndexError */
-  set(index: number, value: T | Tensor): void {
+  set(index: number, value: Value): void {
     this._put(positionIn(this.length, index), value);
   }
   /** Adds a value at the end. */
-  append(value: T | Tensor): this {
+  append(value: Value): this {
     this._put(this._size, value);
     this._size++;
     return this;
@@ -62,13 +68,13 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     (this as unknown as Record<string, unknown>)[String(position)] = asParameter(value);
   }
   /** Adds values at the end. @throws TypeError when they cannot be iterated, and for a tensor, whose rows are not meant */
-  extend(values: Iterable<T | Tensor>): this {
+  extend(values: Iterable<Value>): this {
     if (!isIterable(values) || (values as unknown) instanceof Tensor) {
       throw new TypeError(
         `ParameterList.extend should be called with an iterable, but got ${typeName(values)}`,
       );
     }
-    for (const value of [...(values as Iterable<T>)]) this.append(value);
+    for (const value of [...(values)]) this.append(value);
     return this;
   }
 
@@ -87,10 +93,10 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
  *
  * @see torch.nn.ParameterDict
  */
-export class ParameterDict<T = Parameter> extends Module<never[], never> implements Iterable<string> {
+export class ParameterDict<Value = Tensor> extends Module<never[], never> implements Iterable<string> {
   /** @internal */ _keys = new Set<string>();
 
-  constructor(values?: Entries<T | Tensor> | ParameterDict<T> | null) {
+  constructor(values?: Entries<Value> | ParameterDict<Value> | null) {
     super();
     if (values !== undefined && values !== null) this.update(values);
   }
@@ -103,16 +109,16 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> impleme
     return this._keys.values();
   }
   /** The value of a name, or `otherwise` (by default null) when there is none. */
-  get(name: string): T | null;
-  get<D>(name: string, otherwise: D): T | D;
+  get(name: string): Kept<Value> | null;
+  get<D>(name: string, otherwise: D): Kept<Value> | D;
   get(name: string, otherwise: unknown = null): unknown {
     return this.has(name) ? this._value(name) : otherwise;
   }
-  private _value(name: string): T {
-    return this.getAttribute(name) as T;
+  private _value(name: string): Kept<Value> {
+    return this.getAttribute(name) as Kept<Value>;
   }
   /** Names a value; one of that name is replaced in its place. @throws TypeError when the name is no string */
-  set(name: string, value: T | Tensor): void {
+  set(name: string, value: Value): void {
     checkKey(name);
     (this as unknown as Record<string, unknown>)[name] = asParameter(value);
     this._keys.add(name);
@@ -129,7 +135,7 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> impleme
     for (const name of [...this._keys]) this.delete(name);
   }
   /** Removes a name and returns its value. @throws AttributeError when there is none */
-  pop(name: string): T {
+  pop(name: string): Kept<Value> {
     checkKey(name);
     if (!this.has(name)) throw new AttributeError(`'${this._getName()}' object has no attribute '${name}'`);
     const found = this._value(name);
@@ -137,13 +143,13 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> impleme
     return found;
   }
   /** Removes the name that came last and returns it with its value. @throws KeyError when there is none */
-  popitem(): [name: string, value: T] {
+  popitem(): [name: string, value: Kept<Value>] {
     const name = [...this._keys].at(-1);
     if (name === undefined) throw new KeyError('popitem(): dictionary is empty');
     return [name, this.pop(name)];
   }
   /** The value of a name; a new name gets `value` first. */
-  setdefault(name: string, value: T | Tensor): T {
+  setdefault(name: string, value: Value): Kept<Value> {
     if (!this.has(name)) this.set(name, value);
     return this._value(name);
   }
@@ -151,30 +157,32 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> impleme
     return this._keys.values();
   }
   /** Names with their values. */
-  *items(): IterableIterator<[name: string, value: T]> {
+  *items(): IterableIterator<[name: string, value: Kept<Value>]> {
     for (const name of this._keys) yield [name, this._value(name)];
   }
-  *values(): IterableIterator<T> {
+  *values(): IterableIterator<Kept<Value>> {
     for (const [, value] of this.items()) yield value;
   }
   /** Another dictionary with the same values. */
-  copy(): ParameterDict<T> {
-    return new ParameterDict<T>(this);
+  copy(): ParameterDict<Value> {
+    return new ParameterDict<Value>(this);
   }
   /** A new dictionary with these names, each with the same value. */
   fromkeys<V>(names: Iterable<string>, value: V): ParameterDict<V> {
     return new ParameterDict<V>(Array.from(names, (name) => [name, value] as const));
   }
   /** A new dictionary of both's values, the other's where both have a name: Python's `|`. */
-  union(other: Entries<T | Tensor> | ParameterDict<T>): ParameterDict<T> {
+  union(other: Entries<Value> | ParameterDict<Value>): ParameterDict<Value> {
     const both = this.copy();
     both.update(other);
     return both;
   }
   /** Adds the values of a plain object, a map, another ParameterDict or pairs; names that are there are replaced. */
-  update(values: Entries<T | Tensor> | ParameterDict<T>): void {
-    const entries: [string, T | Tensor][] =
-      values instanceof ParameterDict ? [...values.items()] : entriesOf('ParameterDict', values);
+  update(values: Entries<Value> | ParameterDict<Value>): void {
+    const entries =
+      values instanceof ParameterDict
+        ? [...(values.items() as unknown as Iterable<[string, Value]>)]
+        : entriesOf('ParameterDict', values);
     if (!isIterable(values)) entries.sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
     for (const [name, value] of entries) this.set(name, value);
   }

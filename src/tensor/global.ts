@@ -35,6 +35,9 @@ export class Placement {
   }
 }
 
+/** A placement. `ranks` may be nested: their shape is the hierarchy. @throws RuntimeError for a rank beyond the world */
+export const placement = (type: string, ranks: Ranks): Placement => new Placement(type, ranks);
+
 /** How a global tensor lies on the ranks of one dimension of its placement. Made by `sbp`. @see oneflow.sbp */
 export class Sbp {
   /** @internal */
@@ -73,14 +76,14 @@ export interface ToGlobalOptions {
 }
 
 /** @throws ValueError when placement or sbp are missing, TypeError when they are something else */
-export const checkGlobalTarget = (placement: unknown, kinds: unknown): void => {
-  if ((placement ?? null) === null || (kinds ?? null) === null) {
+export const checkGlobalTarget = (place: unknown, kinds: unknown): void => {
+  if ((place ?? null) === null || (kinds ?? null) === null) {
     throw new ValueError(
       'Converting a local tensor to global tensor must have placement and sbp parameters.',
     );
   }
-  if (!(placement instanceof Placement))
-    throw new TypeError(`Invalid parameter placement with type ${typeName(placement)}`);
+  if (!(place instanceof Placement))
+    throw new TypeError(`Invalid parameter placement with type ${typeName(place)}`);
   for (const kind of Array.isArray(kinds) ? (kinds as unknown[]) : [kinds]) {
     if (!(kind instanceof Sbp)) throw new TypeError(`Invalid parameter sbp with type ${typeName(kind)}`);
   }
@@ -93,8 +96,8 @@ export const checkGlobalTarget = (placement: unknown, kinds: unknown): void => {
  * @throws RuntimeError because this process belongs to no group
  * @see oneflow.Tensor.to_global
  */
-export const toGlobal = (_tensor: Tensor, { placement, sbp: kinds }: ToGlobalOptions = {}): Tensor => {
-  checkGlobalTarget(placement, kinds);
+export const toGlobal = (_tensor: Tensor, options: ToGlobalOptions = {}): Tensor => {
+  checkGlobalTarget(options.placement, options.sbp);
   throw new RuntimeError(
     'to_global: this process belongs to no process group, so there are no ranks for the parts of a global tensor',
   );
