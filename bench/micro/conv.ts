@@ -2,12 +2,13 @@
  * GFLOP/s of our convolutions alone, forward and both gradients, on the shapes of bench/shapes.json: for working on
  * kernels. Comparisons with others are in `bench/`.
  *
- *     npx tsx bench/micro/conv.ts [part of a shape's name] [f64]
+ *     npx tsx bench/micro/conv.ts [part of a shape's name] [f64] [implicit | direct | winograd2 | winograd4]
  */
 import { readFileSync } from 'node:fs';
 import { allocate, bytesOf } from '../../src/device/memory.ts';
 import { contiguousStrides, elementCount, type View } from '../../src/device/view.ts';
 import { dtypes, type DType } from '../../src/dtype.ts';
+import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from '../../src/kernels/conv/index.ts';
 
 interface Shape {
@@ -26,8 +27,9 @@ interface Shape {
 
 const path = new URL('../shapes.json', import.meta.url);
 const shapes = JSON.parse(readFileSync(path, 'utf8')) as Shape[];
-const [part = '', type = 'f32'] = process.argv.slice(2);
-const dtype: DType = type === 'f64' ? 'float64' : 'float32';
+const [part = '', ...words] = process.argv.slice(2);
+const dtype: DType = words.includes('f64') ? 'float64' : 'float32';
+const algorithm = words.find((word) => word !== 'f64') as Algorithm | undefined;
 
 const tensor = (...shape: number[]): View => {
   const storage = allocate(elementCount(shape) * dtypes[dtype].bytes);
@@ -79,6 +81,9 @@ for (const { name, n, c, h, w, o, k, s, p, d, g } of shapes.filter((shape) => sh
     () => conv2d(out, input, weight, bias, geometry),
     () => conv2dInputGrad(gradInput, out, weight, geometry),
     () => conv2dWeightGrad(gradWeight, out, input, geometry),
-  ].map((run) => (flops / time(run) / 1e6).toFixed(1));
+  ].map((run) => {
+    const ms = algorithm === undefined ? time(run) : withAlgorithm(algorithm, () => time(run));
+    return (flops / ms / 1e6).toFixed(1);
+  });
   console.log(name.padEnd(24) + rates[0]!.padStart(9) + rates[1]!.padStart(9) + rates[2]!.padStart(10));
 }

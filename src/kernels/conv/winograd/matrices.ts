@@ -24,9 +24,8 @@ export const TAPS = 3;
 type Point = readonly [numerator: number, denominator: number];
 
 /**
- * 0 and opposite pairs, which share work. For F(4) the usual 0, ±1, ±2 give errors over four times as large as ±2/3,
- * ±3/2, the best of the pairs that `bench/micro/winograd-points.ts` tries (docs/precision.md has its table): where a
- * point is far from 1 its powers are, and where two are close their differences, by which one divides.
+ * 0 and opposite pairs, which share work. The usual 0, ±1, ±2 give F(4) errors twice as large as the best pairs, which
+ * are equal but for chance; of those ±2/3, ±3/2 make two factors 1. See docs/precision.md.
  */
 const POINTS: Readonly<Record<TileSize, readonly Point[]>> = {
   2: [
