@@ -1,12 +1,14 @@
 /** Batch normalisation: each channel to zero mean and unit variance, then scaled and shifted. */
-import { noGrad } from '../autograd/mode.ts';
+import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { call, defineOp } from '../autograd/op.ts';
+import { dtypes } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
 import { promoteTypes } from '../tensor/promotion.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { typeName } from '../tensor/type-name.ts';
 import { mapOperands } from './pointwise.ts';
 
 interface Normalize {
@@ -106,6 +108,11 @@ export const batchNorm = (
   const channels = x.shape[1]!;
   const vectors = { running_mean: runningMean, running_var: runningVar, weight, bias };
   for (const [name, v] of Object.entries(vectors)) {
+    if (v !== null && !(v instanceof Tensor)) {
+      throw new TypeError(
+        `batch_norm(): argument '${name}' (position ${String(positions.indexOf(name) + 1)}) must be Tensor, not ${typeName(v)}`,
+      );
+    }
     if (v !== null && v.numel() !== channels) {
       throw new RuntimeError(`${name} should contain ${String(channels)} elements not ${String(v.numel())}`);
     }
@@ -116,6 +123,14 @@ export const batchNorm = (
       `Expected more than 1 value per channel when training, got input size torch.Size([${x.shape.join(', ')}])`,
     );
   }
+  for (const [name, v] of Object.entries({ running_mean: runningMean, running_var: runningVar })) {
+    if (v?.requiresGrad && isGradEnabled()) {
+      throw new RuntimeError(
+        `The function 'native_batch_norm' is not differentiable with respect to argument '${name}'. This input cannot have requires_grad True.`,
+      );
+    }
+  }
+  checkTypes(x, [weight, bias, runningMean, runningVar]);
   const ofBatch = training || runningMean === null || runningVar === null;
   const compute = x.dtype === 'float64' ? 'float64' : 'float32';
   const statistics = noGrad((): Statistics => {
@@ -131,6 +146,27 @@ export const batchNorm = (
     return { mean, scale: variance.add(eps).rsqrt(), ofBatch };
   });
   return call(batchNormOp, { x, weight, bias }, statistics);
+};
+
+const positions = ['input', 'weight', 'bias', 'running_mean', 'running_var'];
+
+/** All of one dtype; or 16 bits of input, and all else float32. */
+const checkTypes = (x: Tensor, vectors: readonly (Tensor | null)[]): void => {
+  if (!x.isFloatingPoint())
+    throw new RuntimeError(`"batch_norm" not implemented for '${dtypes[x.dtype].scalarType}'`);
+  const present = vectors.filter((v) => v !== null);
+  const [first] = present;
+  if (first === undefined) return;
+  if (first.dtype === x.dtype) {
+    const other = present.find((v) => v.dtype !== x.dtype);
+    if (other === undefined) return;
+    const [expected, found] = [dtypes[x.dtype].scalarType, dtypes[other.dtype].scalarType];
+    throw new RuntimeError(`expected scalar type ${expected} but found ${found}`);
+  }
+  const mixed = 'mixed dtype (CPU): expect';
+  if (present.some((v) => v.dtype !== 'float32'))
+    throw new RuntimeError(`${mixed} parameter to have scalar type of Float`);
+  if (x.dtype === 'float64') throw new RuntimeError(`${mixed} input to have scalar type of BFloat16`);
 };
 
 /** running ← (1 − momentum) · running + momentum · observed, rounded once where it is a 16-bit float. */

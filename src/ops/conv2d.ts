@@ -7,6 +7,7 @@ import { backendOf } from '../tensor/devices.ts';
 import { allocateFormatted, zeros } from '../tensor/create.ts';
 import { isChannelsLast, Tensor } from '../tensor/tensor.ts';
 import { typeName } from '../tensor/type-name.ts';
+import { to } from './copies.ts';
 
 interface ConvInputs {
   readonly [name: string]: Tensor | null;
@@ -176,6 +177,7 @@ export const conv2d = (
     throw new RuntimeError(`Invalid padding string: '${padding as string}'`);
   }
   const spatial = weight.ndim - 2;
+  if (spatial < 1) throw new RuntimeError('weight should have at least three dimensions');
   const wrongLength = padding === 'same' ? cannotBroadcast : wrongList;
   const steps = pairOf('stride', stride, spatial, wrongLength);
   const sizes = named ? padding : pairOf('padding', padding, spatial, wrongList);
@@ -198,9 +200,11 @@ export const conv2d = (
   );
   checkBiasShape(weight, bias);
   checkExtent(batched, weight, p);
-  if (bias === null || named) checkWeightType(batched, weight);
+  checkWeightType(batched, weight);
   checkPositive(batched, weight);
-  const out = call(conv2dOp, { input: batched, weight, bias }, p);
+  // With a named padding PyTorch takes a bias of any dtype.
+  const shift = bias === null ? null : to(bias, input.dtype);
+  const out = call(conv2dOp, { input: batched, weight, bias: shift }, p);
   return input.ndim === 4 ? out : out.squeeze(0);
 };
 

@@ -104,16 +104,23 @@ export const pad = (x: Tensor, sizes: readonly number[], mode: PadMode = 'consta
   const padded = Array.from({ length: axes }, (_, k) => x.ndim - 1 - k);
   rule.checkSize?.(x, axes);
   for (const axis of padded) rule.check?.(x, axis, sides(sizes, x.ndim, axis));
+  const shape = x.shape.map((size, axis) => {
+    const [before, after] = sides(sizes, x.ndim, axis);
+    return size + before + after;
+  });
+  const negative = shape.find((size) => size < 0);
+  if (negative !== undefined) {
+    throw new RuntimeError(
+      mode === 'circular'
+        ? 'Negative padding value is resulting in an empty dimension'
+        : `Trying to create tensor with negative dimension ${String(negative)}: [${shape.join(', ')}]`,
+    );
+  }
   const extended = (result: Tensor, axis: number): Tensor => {
     const [before, after] = sides(sizes, x.ndim, axis);
     if (before === 0 && after === 0) return result;
     const n = x.shape[axis]!;
-    const length = n + before + after;
-    if (length < 1) {
-      throw new RuntimeError(
-        `pad: axis ${String(axis)} of size ${String(n)} with padding ${String(before)} and ${String(after)} leaves nothing`,
-      );
-    }
+    const length = shape[axis]!;
     const positions = BigInt64Array.from({ length }, (_, k) => BigInt(rule.source(k - before, n)));
     return result.indexSelect(axis, tensor(positions, { device: x.device }));
   };

@@ -64,7 +64,9 @@ const rawArrays: Readonly<
  */
 export const rawWindow = (view: View): RawArray => {
   const { buffer, begin } = placeOf(view.storage);
-  return rawArrays[view.dtype](buffer, begin + byteOffset(view), elementCount(view.shape));
+  const count = elementCount(view.shape);
+  // A view without elements may begin anywhere, also beyond its storage.
+  return rawArrays[view.dtype](buffer, count === 0 ? 0 : begin + byteOffset(view), count);
 };
 
 /** Puts values into a contiguous tensor in order, converted to its dtype. */

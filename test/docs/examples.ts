@@ -136,13 +136,13 @@ export const typeErrors = (programs: ReadonlyMap<string, string>): string[] => {
 declare const __throws: (line: number, statement: () => void) => void;\n`,
     ]),
   );
-  const { fileExists, readFile, getSourceFile } = host;
-  host.fileExists = (path) => files.has(path) || fileExists.call(host, path);
-  host.readFile = (path) => files.get(path) ?? readFile.call(host, path);
+  const disk = ts.createCompilerHost(options);
+  host.fileExists = (path) => files.has(path) || disk.fileExists(path);
+  host.readFile = (path) => files.get(path) ?? disk.readFile(path);
   host.getSourceFile = (path, version, ...rest) => {
     const text = files.get(path);
     return text === undefined
-      ? getSourceFile.call(host, path, version, ...rest)
+      ? disk.getSourceFile(path, version, ...rest)
       : ts.createSourceFile(path, text, version);
   };
   const program = ts.createProgram(

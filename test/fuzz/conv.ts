@@ -25,6 +25,8 @@ export interface ConvCase {
   /** [N, C, H, W] or [C, H, W]. */
   readonly input: readonly number[];
   readonly inputType: DType;
+  /** Of a functional call's weight. */
+  readonly weightType: DType;
   /** `conv2d` of a weight of its own instead of a module's. */
   readonly functional: boolean;
   /** How many elements more than outChannels the bias of a functional call has. */
@@ -114,6 +116,7 @@ const valid = (i: Ingredients): ConvCase => {
     outChannels: i.groups * outPerGroup,
     dtype,
     inputType: dtype,
+    weightType: dtype,
     input: [],
     biasExtra: 0,
     // With nothing to learn there is no backward pass to compare: rare by itself, and enough.
@@ -164,6 +167,8 @@ const faults: Readonly<Record<string, (c: ConvCase) => Partial<ConvCase>>> = {
   'no output channels': () => ({ outChannels: 0 }),
   'no height': (c) => ({ input: c.input.with(-2, 0), padding: c.padding === 'same' ? 'valid' : c.padding }),
   'padding beyond the input': () => ({ padding: [3, 9] }),
+  'float64 weight': () => ({ weightType: 'float64', functional: true }),
+  'float32 weight': () => ({ weightType: 'float32', functional: true }),
   'bias too long': () => ({ biasExtra: 1, functional: true, bias: true }),
 };
 
@@ -219,7 +224,8 @@ const assigned = (name: string, { ts, py }: Step): Step => ({
 });
 
 /** Whether PyTorch runs the case in float32 and rounds: both operands are of one half type. */
-const widened = (c: ConvCase): boolean => isHalf(c.dtype) && c.inputType === c.dtype;
+const widened = (c: ConvCase): boolean =>
+  isHalf(c.dtype) && c.inputType === c.dtype && (c.weightType === c.dtype || !c.functional);
 
 const shown = (c: ConvCase, label: string, expression: Step): Step => ({
   ts: `show("${label}", ${expression.ts});`,
@@ -262,7 +268,7 @@ const operandNames = (c: ConvCase): readonly (readonly [Operand, string])[] => [
 ];
 
 const functionalOperands = (c: ConvCase, learns: (operand: Operand) => boolean): Step[] => {
-  const steps = [assigned('w', values(c, weightOf(c), c.weightLayout))];
+  const steps = [assigned('w', values(c, weightOf(c), c.weightLayout, c.weightType))];
   if (c.bias) steps.push(assigned('b', values(c, [c.outChannels + c.biasExtra], [])));
   if (learns('weight')) steps.push({ ts: 'w.requiresGrad_();', py: 'w.requires_grad_()' });
   if (c.bias && learns('bias')) steps.push({ ts: 'b.requiresGrad_();', py: 'b.requires_grad_()' });

@@ -67,7 +67,7 @@ const undone = (shape: readonly number[], step: LayoutStep): LaidOut | null => {
     }
     case 'slice': {
       const at = step.axis % rank;
-      const end = step.start + (shape[at]! === 0 ? 0 : (shape[at]! - 1) * step.step + 1);
+      const end = step.start + (shape[at] === 0 ? 0 : (shape[at]! - 1) * step.step + 1);
       const [from, to, by] = [step.start, end, step.step].map(String) as [string, string, string];
       return {
         base: shape.with(at, end + step.rest),

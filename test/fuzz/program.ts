@@ -21,8 +21,8 @@ export interface Program {
   readonly names: readonly string[];
   /** Whether an error ends the program; otherwise the next step runs. */
   readonly stopsAtError: boolean;
-  /** For tensors by their label; what is not a tensor must be equal. */
-  bound(label: string): Bound;
+  /** For tensors, by label and dtype; what is not a tensor must be equal. */
+  bound(label: string, dtype: string): Bound;
 }
 
 export interface ShownTensor {
@@ -83,7 +83,9 @@ export const runHere = (program: Program): Transcript => {
     'attempt',
     `${declared(program)}\n${body.join('\n')}`,
   ) as (...names: unknown[]) => void;
+  flow.setDefaultDtype('float32');
   run(flow, flow.nn, flow.nn.functional, show, attempt);
+  flow.setDefaultDtype('float32');
   return transcript;
 };
 
@@ -132,7 +134,7 @@ export const ts = (value: unknown): string => {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(ts).join(', ')}]`;
-  return String(value as number | boolean);
+  return String(value);
 };
 
 export const pyDtype = (dtype: DType): string => `torch.${dtype}`;

@@ -35,6 +35,7 @@ def text_of(error):
 
 for line in sys.stdin:
     program = json.loads(line)
+    torch.set_default_dtype(torch.float32)
     transcript = []
     scope = {
         "torch": torch,
