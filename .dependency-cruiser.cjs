@@ -22,7 +22,7 @@ const rows = [
 ];
 
 /** npm packages that src may import. */
-const allowedPackages = ['fflate'];
+const allowedPackages = ['fflate', 'koffi'];
 
 const room = (name) => (name.endsWith('.ts') ? `^src/${name.replace('.', '\\.')}$` : `^src/${name}/`);
 
