@@ -12,7 +12,7 @@ import { runCode, threadCode, worker } from './native-loop.ts';
 import type { Pool, RangeKernel } from './pool.ts';
 
 export class NativePool implements Pool {
-  readonly most: number;
+  most: number;
   private running: Running | null = null;
 
   constructor(private readonly processor: Processor) {
@@ -28,9 +28,19 @@ export class NativePool implements Pool {
   }
 
   run(kernel: RangeKernel, args: number, begin: number, end: number, chunk: number, threads: number): void {
-    if (kernel.address === undefined) throw new RuntimeError('a kernel that is not machine code');
-    this.running ??= new Running(this.processor);
-    this.running.run(kernel.address, args, begin, end, chunk, Math.min(threads, this.most));
+    this.running ??= this.begin();
+    if (this.running === null) kernel(args, begin, end);
+    else this.running.run(kernel.address!, args, begin, end, chunk, Math.min(threads, this.most));
+  }
+
+  /** Null, and no more is tried, where memory outside of V8's cannot be looked at, as in Electron, or there is none. */
+  private begin(): Running | null {
+    try {
+      return new Running(this.processor);
+    } catch {
+      this.most = 1;
+      return null;
+    }
   }
 }
 
