@@ -2,12 +2,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { setTarget } from '../../src/device/target.ts';
 import { withAlgorithm } from '../../src/kernels/conv/choose.ts';
-import { checkedLaunch } from './checked-launch.ts';
 import { cases, outcomes } from './conv-cases.ts';
 
-vi.mock('../../src/device/launch.ts', () => ({ launch: checkedLaunch }));
+vi.mock('../../src/device/launch.ts', async () => ({
+  launch: (await import('./checked-launch.ts')).checkedLaunch,
+}));
 
-describe.each(['implicit', 'direct'] as const)('the %s convolution', (algorithm) => {
+describe.each(['implicit', 'direct', 'depthwise'] as const)('the %s convolution', (algorithm) => {
   it.each(cases)('touches its tensors only: $name', (test) => {
     setTarget('interpret');
     withAlgorithm(algorithm, () => {

@@ -135,14 +135,15 @@ export function expectSame(
     starts.push(size);
     size = Math.ceil((size + bytes.length) / 8) * 8 + GAP;
   }
-  const { bytes: all, address, run } = runner.place(kernel, size);
+  const place = runner.place(kernel, size);
+  const { bytes: all, address } = place;
   const view = new DataView(all.buffer);
   all.fill(CANARY);
   starts.forEach((start, k) => {
     view.setBigInt64(8 * k, BigInt(address + start), true);
     all.set(bytesOf(tensors[k]!), start);
   });
-  run(begin, end);
+  place.run(begin, end);
 
   const computed = starts.map((start, k) => all.slice(start, start + interpreted[k]!.length));
   tensors.forEach(({ storage }, k) => {

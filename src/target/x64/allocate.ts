@@ -1,7 +1,7 @@
 /**
  * Register allocation: a linear scan over structured code. Each virtual register lives from its first occurrence to its
  * last, to the end of every loop at whose beginning it lives, and gets one machine register for all that time. When
- * they run out, whoever is used least, by loop depth, lives in memory instead.
+ * they run out, whoever is used least for the time that it takes one, lives in memory instead.
  *
  * @see Poletto & Sarkar 1999, "Linear scan register allocation"
  */
@@ -19,6 +19,8 @@ export interface Allocation {
   readonly frameBytes: number;
   /** Machine registers that are used, by class. */
   readonly used: Readonly<Record<RegisterClass, ReadonlySet<number>>>;
+  /** Machine registers that nobody has for the length of the instruction at this place among the items. */
+  free(class_: RegisterClass, item: number): number[];
 }
 
 interface Interval {
@@ -107,6 +109,9 @@ const intervalsOf = (items: readonly LirItem[], count: number): (Interval | unde
   return intervals;
 };
 
+/** How much an interval's register is used while it is taken. */
+const density = ({ weight, start, end }: Interval): number => weight / (end - start + 1);
+
 /** Gives every virtual register a machine register of its class, or a place in memory. */
 export const allocate = (lir: Lir, available: Registers): Allocation => {
   const assigned = new Int32Array(lir.registers.length).fill(-1);
@@ -133,7 +138,7 @@ export const allocate = (lir: Lir, available: Registers): Allocation => {
       if (register === undefined) {
         // Who is cheapest to keep in memory gives its register up.
         const cheapest = active.reduce(
-          (least, other) => (other.weight < least.weight ? other : least),
+          (least, other) => (density(other) < density(least) ? other : least),
           interval,
         );
         spilled.push(cheapest.id);
@@ -156,5 +161,13 @@ export const allocate = (lir: Lir, available: Registers): Allocation => {
     slots.set(id, frameBytes);
     frameBytes += lir.registers[id]!.bytes;
   }
-  return { assigned, slots, frameBytes, used };
+  const free = (class_: RegisterClass, item: number): number[] => {
+    const taken = new Set<number>();
+    for (const interval of intervals) {
+      if (interval === undefined || lir.registers[interval.id]!.class !== class_) continue;
+      if (interval.start <= 2 * item + 1 && interval.end >= 2 * item) taken.add(assigned[interval.id]!);
+    }
+    return available[class_].filter((register) => !taken.has(register));
+  };
+  return { assigned, slots, frameBytes, used, free };
 };

@@ -4,7 +4,7 @@ import { allocate, type Registers } from './allocate.ts';
 import { assemble, type CodeItem, type Mnemonic } from './encode.ts';
 import type { Lir } from './lir.ts';
 import type { Gpr, Operand } from './operands.ts';
-import { rewrite, spills } from './rewrite.ts';
+import { rewrite } from './rewrite.ts';
 import { select, type Arrivals } from './select.ts';
 
 /** How functions are called: System V's x86-64 ABI, or Microsoft's x64. */
@@ -56,33 +56,30 @@ export const codeOf = (kernel: Kernel, { avx512, abi }: X64Options): CodeItem[] 
   const lir = select(kernel, { avx512, vectorBytes: avx512 ? 64 : 32, arrivals: convention.arrivals });
   const vectors = range(0, avx512 ? 31 : 15);
   const all: Registers = { gpr: [...GPRS, RBP], vector: vectors, opmask: OPMASKS };
-  let allocation = allocate(lir, all);
-  let scratch: Registers = { gpr: SCRATCH_GPRS, vector: [], opmask: [] };
-  const spillsVectors = spills(allocation, lir, 'vector');
-  const spillsMasks = spills(allocation, lir, 'opmask');
-  if (spillsVectors || spillsMasks) {
-    // Who does not fit needs registers to pass through: two of the vectors', two of the masks'. A frame with vectors
-    // is aligned to their size, and rbp remembers where the stack was.
-    scratch = {
-      gpr: SCRATCH_GPRS,
-      vector: spillsVectors ? vectors.slice(-2) : [],
-      opmask: spillsMasks ? OPMASKS.slice(-2) : [],
-    };
-    allocation = allocate(lir, {
-      gpr: GPRS,
-      vector: spillsVectors ? vectors.slice(0, -2) : vectors,
-      opmask: spillsMasks ? OPMASKS.slice(0, -2) : OPMASKS,
-    });
-  }
-  const framed = spillsVectors || spillsMasks;
-  const usedVectors = new Set([...allocation.used.vector, ...scratch.vector]);
-  const frame = new Frame(convention, allocation.used.gpr, usedVectors, allocation.frameBytes, framed);
-  return [
-    ...frame.prologue(),
-    ...rewrite(lir, allocation, scratch),
-    ...frame.epilogue(wide(lir)),
-    ...lir.constants(),
+  // Who does not fit mostly finds a register to pass through that is free just then. If not, some are kept for that.
+  const attempts: readonly { readonly available: Registers; readonly scratch: Registers }[] = [
+    { available: all, scratch: { gpr: SCRATCH_GPRS, vector: [], opmask: [] } },
+    {
+      available: { ...all, vector: vectors.slice(0, -2), opmask: OPMASKS.slice(0, -2) },
+      scratch: { gpr: SCRATCH_GPRS, vector: vectors.slice(-2), opmask: OPMASKS.slice(-2) },
+    },
   ];
+  for (const { available, scratch } of attempts) {
+    let allocation = allocate(lir, available);
+    const framed = [...allocation.slots.keys()].some((id) => lir.registers[id]!.bytes > 8);
+    // A frame with vectors is aligned to their size, and rbp remembers where the stack was.
+    if (framed) allocation = allocate(lir, { ...available, gpr: GPRS });
+    const used = {
+      gpr: new Set(allocation.used.gpr),
+      vector: new Set(allocation.used.vector),
+      opmask: new Set(allocation.used.opmask),
+    };
+    const body = rewrite(lir, allocation, scratch, used);
+    if (body === null) continue;
+    const frame = new Frame(convention, used.gpr, used.vector, allocation.frameBytes, framed);
+    return [...frame.prologue(), ...body, ...frame.epilogue(wide(lir)), ...lir.constants()];
+  }
+  throw new Error(`${kernel.name}: an instruction needs more registers than there are`);
 };
 
 /** Whether upper halves of vector registers were written: they must be cleared before the caller's SSE code runs. */

@@ -6,12 +6,34 @@ import type { Memory, Operand } from './operands.ts';
 
 const STACK_POINTER = 4;
 
-/** The code on machine registers; `scratch` serves what lives in memory. */
-export const rewrite = (lir: Lir, allocation: Allocation, scratch: Registers): CodeItem[] =>
-  lir.items.flatMap((item): CodeItem[] => {
-    if ('loop' in item) return [];
-    return 'mnemonic' in item ? new Rewriting(item, lir, allocation, scratch).result() : [item];
-  });
+/**
+ * The code on machine registers. What lives in memory passes through `scratch`, or through what is free just then; null
+ * when that is too little.
+ *
+ * @param used  gets the registers that it passes through
+ */
+export const rewrite = (
+  lir: Lir,
+  allocation: Allocation,
+  scratch: Registers,
+  used: Record<RegisterClass, Set<number>>,
+): CodeItem[] | null => {
+  const code: CodeItem[] = [];
+  for (const [place, item] of lir.items.entries()) {
+    if ('loop' in item) continue;
+    if (!('mnemonic' in item)) {
+      code.push(item);
+      continue;
+    }
+    const rewritten = new Rewriting(item, place, lir, allocation, scratch, used).result();
+    if (rewritten === null) return null;
+    code.push(...rewritten);
+  }
+  return code;
+};
+
+/** There is no register to pass through. */
+const NONE = -1;
 
 /** Instructions whose last operand may be memory of a vector's size. */
 const foldsVector = /^v(p?add|p?sub|p?mul|div|min|max|andn?|x?or|fn?m|p?cmp|p?blend[mv])/;
@@ -22,18 +44,20 @@ class Rewriting {
   private readonly before: X64Instruction[] = [];
   private readonly after: X64Instruction[] = [];
   private readonly loaded = new Map<number, number>();
-  private readonly free: Record<RegisterClass, number[]>;
+  private readonly free: Partial<Record<RegisterClass, number[]>> = {};
+  private failed = false;
 
   constructor(
     private readonly instruction: X64Instruction,
+    private readonly place: number,
     private readonly lir: Lir,
     private readonly allocation: Allocation,
-    scratch: Registers,
-  ) {
-    this.free = { gpr: [...scratch.gpr], vector: [...scratch.vector], opmask: [...scratch.opmask] };
-  }
+    private readonly scratch: Registers,
+    private readonly used: Record<RegisterClass, Set<number>>,
+  ) {}
 
-  result(): X64Instruction[] {
+  /** Null when registers do not suffice. */
+  result(): X64Instruction[] | null {
     const { instruction } = this;
     const role = roleOf(instruction);
     const folded = this.foldable();
@@ -52,6 +76,7 @@ class Rewriting {
       operands: [...operands.slice(0, 1).map((operand) => replaced(operand, 0)), ...sources],
       ...chosen,
     };
+    if (this.failed) return null;
     const copy = copied(result);
     // What a copy of 32 bits does to the others does not matter: nobody reads them.
     if (copy !== undefined && copy.to === copy.from && this.after.length === 0) return this.before;
@@ -70,15 +95,22 @@ class Rewriting {
     let register = this.loaded.get(number);
     if (register === undefined) {
       const { class: class_ } = this.lir.registers[number - VIRTUAL]!;
-      register = this.free[class_].shift();
+      register = this.freeOf(class_).shift();
       if (register === undefined && role === 'write') register = this.loadedOf(class_);
-      if (register === undefined)
-        throw new Error(`no scratch ${class_} left for ${this.instruction.mnemonic}`);
+      if (register !== undefined) this.used[class_].add(register);
+      if (register === undefined) {
+        this.failed = true;
+        return NONE;
+      }
       this.loaded.set(number, register);
       if (role !== 'write') this.before.push(this.transfer(number, register, 'load'));
     }
     if (role !== 'read') this.after.push(this.transfer(number, register, 'store'));
     return register;
+  }
+
+  private freeOf(class_: RegisterClass): number[] {
+    return (this.free[class_] ??= [...this.scratch[class_], ...this.allocation.free(class_, this.place)]);
   }
 
   /** A scratch register whose contents the instruction reads before it writes. */
@@ -114,7 +146,7 @@ class Rewriting {
       this.before.push({ mnemonic: 'lea', operands: [{ kind: 'gpr', number: from, bits: 64 }, sum] });
       this.loaded.delete(base);
       this.loaded.delete(index);
-      if (by !== from) this.free.gpr.unshift(by);
+      if (by !== from) this.freeOf('gpr').unshift(by);
       const { index: _, scale: __, ...rest } = operand;
       return { ...rest, base: from };
     }
@@ -154,7 +186,3 @@ class Rewriting {
     return operand.bits;
   }
 }
-
-/** Whether any virtual register lives in memory. */
-export const spills = ({ slots }: Allocation, lir: Lir, class_: RegisterClass): boolean =>
-  [...slots.keys()].some((id) => lir.registers[id]!.class === class_);

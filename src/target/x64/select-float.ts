@@ -91,7 +91,8 @@ export const binary = (x: Context, op: BinaryOp, dst: Register, a: Register, b: 
  * the bits of both orders joined are right for zeros, and what was unordered becomes all ones, a NaN.
  */
 const extremum = (x: Context, op: 'min' | 'max', to: Vector, a: Register, b: Register, type: Type): void => {
-  const literal = x.literal(b) ?? x.literal(a);
+  const given = x.literal(b) ?? x.literal(a);
+  const literal = given === undefined || isDouble(type) ? given : Math.fround(Number(given));
   const name: Mnemonic = `v${op}${suffix(type)}`;
   const simple = literal !== undefined && Number(literal) === Number(literal);
   if (simple && !(op === 'min' && Object.is(literal, -0))) {

@@ -84,7 +84,8 @@ const multiply = (x: Context, to: Gpr, a: Register, b: Register): void => {
   if (typeof factor !== 'number') {
     if (x.place(a).number !== to.number) x.move(to, x.gpr(a));
     x.emit('imul', to, factor);
-  } else if (factor > 0 && Number.isInteger(Math.log2(factor))) {
+  } else if (factor === 0) x.emit('mov', to, 0);
+  else if (factor > 0 && Number.isInteger(Math.log2(factor))) {
     x.move(to, x.gpr(a));
     if (factor > 1) x.emit('shl', to, Math.log2(factor));
   } else {
@@ -118,12 +119,13 @@ const divide = (
     x.emit('idiv', b);
     x.emit('mov', to, op === 'div' ? rax : rdx);
   };
-  const divisor = literal === undefined ? undefined : Number(literal);
-  if (divisor !== undefined && divisor > 0 && Number.isInteger(Math.log2(divisor))) {
-    byPowerOfTwo(x, op, to, a, Math.log2(divisor));
+  // Beyond 2⁵³ a number would not say exactly which it is.
+  const divisor = literal === undefined ? undefined : BigInt(literal);
+  if (divisor !== undefined && divisor > 0n && (divisor & (divisor - 1n)) === 0n) {
+    byPowerOfTwo(x, op, to, a, divisor.toString(2).length - 1);
     return;
   }
-  if (divisor !== undefined && divisor !== 0 && divisor !== -1) {
+  if (divisor !== undefined && divisor !== 0n && divisor !== -1n) {
     plain();
     return;
   }

@@ -58,10 +58,10 @@ const loadScalar = (x: Context, dst: Register, access: Access): void => {
       x.emit('mov', to, at(x, access, elementBits(dst.type)));
       break;
     case 'i8':
-      x.emit('movsx', to as Gpr, at(x, access, 8));
+      x.emit('movsx', to, at(x, access, 8));
       break;
     case 'u8':
-      x.emit('movzx', to as Gpr, at(x, access, 8));
+      x.emit('movzx', to, at(x, access, 8));
       break;
     case 'f16':
     case 'bf16': {

@@ -10,6 +10,7 @@ import * as floats from './select-float.ts';
 import * as integers from './select-integer.ts';
 import * as lanes from './select-lanes.ts';
 import { load, loadSplat, store } from './select-memory.ts';
+import { reduce } from './select-reduce.ts';
 import { zip } from './select-zip.ts';
 
 /** Where a function's arguments arrive: general-purpose registers by number. */
@@ -215,7 +216,7 @@ class Selection {
       case 'reduceMul':
       case 'reduceMin':
       case 'reduceMax':
-        lanes.reduce(x, s.op, dst, s.a);
+        reduce(x, s.op, dst, s.a);
         break;
       case 'any':
         x.setByFlags(x.place(dst) as Gpr, this.ask(s)!);

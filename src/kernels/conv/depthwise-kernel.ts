@@ -1,0 +1,227 @@
+/** The kernel of depthwise correlation: see `depthwise.ts`. */
+import {
+  accumulator,
+  constant,
+  eachLane,
+  grid,
+  index,
+  inout,
+  input,
+  kernel,
+  loadedElement,
+  loop,
+  output,
+  unroll,
+  variable,
+  when,
+  type KernelDefinition,
+  type Pointer,
+  type StorageType,
+  type Value,
+} from '../../lang/index.ts';
+import { specialised } from '../once.ts';
+
+/** What is unrolled. */
+export interface DepthwiseForm {
+  readonly storage: StorageType;
+  readonly tapRows: number;
+  readonly tapColumns: number;
+  readonly strideRows: number;
+  /** 1, or 2: then the even columns of a padded row lie before its odd ones. */
+  readonly strideColumns: number;
+  readonly dilationRows: number;
+  readonly dilationColumns: number;
+  /** Output rows, and vectors of output columns, computed at a time. */
+  readonly rows: number;
+  readonly vectors: number;
+  /** Whether all taps stay in registers. */
+  readonly keepsTaps: boolean;
+}
+
+const depthwiseSpec = (storage: StorageType) => ({
+  source: input(storage),
+  /** tapRows · tapColumns for each output channel. */
+  taps: input(loadedElement[storage]),
+  out: output(storage),
+  bias: input(storage),
+  /** Room for a padded plane for each plane from `firstPlane` on, of which only that of a range's first is used. */
+  padded: inout(loadedElement[storage]),
+  firstPlane: index,
+  hasBias: index,
+  biasStep: index,
+  /** Input channels, and output channels of each. */
+  channels: index,
+  multiplier: index,
+  imageStep: index,
+  channelStep: index,
+  rowStep: index,
+  outImageStep: index,
+  outChannelStep: index,
+  outRowStep: index,
+  /** Output rows, at least a tile's, and columns. */
+  height: index,
+  width: index,
+  /** The part of an input plane that is read, and the row of the padded plane where it begins. */
+  sourceRows: index,
+  sourceColumns: index,
+  paddedRow: index,
+  /** Where in a row of it the first column lies, and the second when columns are apart by phases. */
+  firstAt: index,
+  secondAt: index,
+  /** Elements of a padded plane, and of the part of its rows that one phase takes. */
+  planeSize: index,
+  phasePitch: index,
+});
+
+/**
+ * Planes begin … end − 1 of the input, counted through all images. Each is copied between zeros, to where its
+ * predecessor was, so that it stays in the first cache, and correlated with the taps of its output channels. A row of
+ * it is loaded once for all the output rows of a tile that it is under. The last tile of a column is moved back to end
+ * where the output ends, and computes some rows again.
+ */
+export const depthwiseKernel = specialised(
+  (form: DepthwiseForm): KernelDefinition<ReturnType<typeof depthwiseSpec>> => {
+    const { storage, tapRows, tapColumns, strideColumns: phases, rows, vectors } = form;
+    const name = `conv.depthwise.${Object.values(form).join('.')}`;
+    return kernel(name, depthwiseSpec(storage), (args, range, machine) => {
+      const { channels, multiplier, height, width, phasePitch, planeSize } = args;
+      const element = loadedElement[storage];
+      const lanes = machine.lanes(element);
+      const pitch = phasePitch.mul(phases);
+      const plane = args.padded.plus(range.begin.sub(args.firstPlane).mul(planeSize));
+      const tapCount = tapRows * tapColumns;
+
+      const copy = (from: Pointer): void => {
+        const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
+        const line = from.walk('line');
+        loop(args.sourceRows, () => {
+          // What is stored beyond the last column are zeros, since nothing is loaded there.
+          if (phases === 1) {
+            eachLane(args.sourceColumns, (i) => to.plus(args.firstAt).set(i.base, line.at(i)), { lanes });
+          } else {
+            const pairs = args.sourceColumns.add(1).div(2);
+            const take = (at: Value, rest?: Value): void => {
+              const [a, b] = unroll(2, (half) =>
+                line.vector(at.mul(2).add(half * lanes), {
+                  lanes,
+                  count: rest
+                    ?.sub(half * lanes)
+                    .max(0)
+                    .min(lanes),
+                }),
+              ) as [Value, Value];
+              to.plus(args.firstAt).set(at, a.evens(b));
+              to.plus(args.secondAt).set(at, a.odds(b));
+            };
+            loop(
+              pairs,
+              (at) => {
+                const rest = args.sourceColumns.sub(at.mul(2));
+                when(
+                  rest.ge(2 * lanes),
+                  () => take(at),
+                  () => take(at, rest),
+                );
+              },
+              { step: lanes },
+            );
+          }
+          line.advance(args.rowStep);
+          to.advance(pitch);
+        });
+      };
+
+      const correlate = (weights: Pointer, initial: Value, to: Pointer): void => {
+        const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
+        const tap = (i: number, j: number): Value =>
+          kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
+        const tile = (y: Value, x: Value): void => {
+          const sums = grid(rows, vectors, () => variable(initial.splat(lanes)));
+          const corner = plane.plus(y.mul(form.strideRows).mul(pitch)).plus(x);
+          const lines = unroll(phases, (phase) => corner.plus(phasePitch.mul(phase)).walk('row'));
+          let above = 0;
+          for (const [offset, under] of rowsUnder(form)) {
+            if (offset > above) for (const line of lines) line.advance(pitch.mul(offset - above));
+            above = offset;
+            for (let j = 0; j < tapColumns; j++) {
+              const column = j * form.dilationColumns;
+              const line = lines[column % phases]!;
+              const pixels = unroll(vectors, (v) =>
+                line.vector(Math.floor(column / phases) + v * lanes, { lanes }),
+              );
+              for (const { row, i } of under) {
+                const factor = tap(i, j);
+                pixels.forEach((pixel, v) => sums[row]![v]!.accumulate(factor, pixel));
+              }
+            }
+          }
+          const place = to.plus(y.mul(args.outRowStep)).plus(x);
+          const line = (row: number): Pointer => place.plus(args.outRowStep.mul(row));
+          when(
+            x.add(vectors * lanes).le(width),
+            () => {
+              sums.forEach((sum, row) => sum.forEach((value, v) => line(row).set(v * lanes, value)));
+            },
+            () => {
+              const counts = unroll(vectors, (v) =>
+                width
+                  .sub(x)
+                  .sub(v * lanes)
+                  .max(0)
+                  .min(lanes),
+              );
+              sums.forEach((sum, row) => {
+                const at = line(row);
+                sum.forEach((value, v) => at.set(v * lanes, value, { count: counts[v] }));
+              });
+            },
+          );
+        };
+        const last = height.sub(rows);
+        loop(
+          height,
+          (row) => {
+            const y = row.min(last);
+            loop(width, (x) => tile(y, x), { step: vectors * lanes });
+          },
+          { step: rows },
+        );
+      };
+
+      when(range.begin.lt(range.end), () => {
+        eachLane(planeSize, (i) => plane.set(i, constant(0, element)), { lanes });
+      });
+      loop(range, (p) => {
+        const image = p.div(channels);
+        const channel = p.sub(image.mul(channels));
+        copy(args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep)));
+        loop(multiplier, (o) => {
+          const out = channel.mul(multiplier).add(o);
+          const initial = accumulator(element, { lanes: 1 });
+          when(args.hasBias.ne(0), () => {
+            initial.set(args.bias.scalar(out.mul(args.biasStep)));
+          });
+          const to = args.out.plus(image.mul(args.outImageStep)).plus(out.mul(args.outChannelStep));
+          correlate(args.taps.plus(out.mul(tapCount)), initial, to);
+        });
+      });
+    });
+  },
+);
+
+/** For each row of the padded plane that is under a tile: the tile's rows that take it, and by which row of taps. */
+const rowsUnder = ({
+  rows,
+  strideRows,
+  tapRows,
+  dilationRows,
+}: DepthwiseForm): [offset: number, under: { readonly row: number; readonly i: number }[]][] => {
+  const under = new Map<number, { row: number; i: number }[]>();
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < tapRows; i++) {
+      const offset = row * strideRows + i * dilationRows;
+      under.set(offset, [...(under.get(offset) ?? []), { row, i }]);
+    }
+  }
+  return [...under].sort(([a], [b]) => a - b);
+};

@@ -1,0 +1,44 @@
+/** Taps in the order in which the direct kernels read them. */
+import { launch } from '../../device/launch.ts';
+import { workspace } from '../../device/memory.ts';
+import type { Storage } from '../../device/storage.ts';
+import { grainOf } from '../../device/threads/grain.ts';
+import { storageOf } from '../../device/view.ts';
+import { elementBytes, loadedElement, storageBytes } from '../../lang/index.ts';
+import { offsetTable } from '../gemm-offsets.ts';
+import { packKernel } from '../gemm-pack.ts';
+import type { Correlation } from './correlation.ts';
+
+/**
+ * For each panel of so many output channels its taps, tap after tap: k × channels, widened to what one computes with.
+ * Each group begins a panel; in its last one the last channel may be there more than once.
+ */
+export const packedTaps = ({ out, taps, groups }: Correlation, channels: number): Storage => {
+  const element = loadedElement[storageOf[out.dtype]];
+  const bytes = elementBytes[element];
+  const k = taps.channels.size * taps.rows.size * taps.columns.size;
+  const groupPanels = Math.ceil(taps.out.size / channels);
+  const panels = groups * groupPanels;
+  const packed = workspace(`conv.taps.${element}`, panels * channels * k * bytes);
+  if (k === 0) return packed;
+  launch(
+    packKernel(taps.type, channels),
+    {
+      source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
+      depth: offsetTable({ walks: [taps.channels, taps.rows, taps.columns] }),
+      across: offsetTable({
+        walks: [
+          { size: groups, step: taps.group },
+          { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
+        ],
+      }),
+      out: packed,
+      k,
+      panelSize: channels * k,
+    },
+    0,
+    panels,
+    { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
+  );
+  return packed;
+};
