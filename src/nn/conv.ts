@@ -162,7 +162,7 @@ export class Conv2d extends Module {
   /** Gives the weight the strides of a memory format. */
   override toMemoryFormat(format: MemoryFormat): void {
     const weight: Parameter | null = this.weight;
-    if (weight !== null) weight.data = weight.data.contiguous(format);
+    if (weight?.ndim === 4) weight.data = weight.data.contiguous(format);
   }
 
   /** [left, right, top, bottom], or as many as the padding has; `'same'` puts the odd one out at the right and bottom. */
