@@ -86,9 +86,14 @@ export class Loading {
     try {
       return read();
     } catch (error) {
-      for (const storage of this.storages) storage.dispose();
+      this.release();
       throw error;
     }
+  }
+
+  /** Gives back all memory that was taken. */
+  release(): void {
+    for (const storage of this.storages) storage.dispose();
   }
 
   /** A tensor on all of a storage, row-major or (Fortran's order) column-major. */

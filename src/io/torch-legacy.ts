@@ -33,11 +33,27 @@ export const parseTorchLegacy = (bytes: Uint8Array, loading: Loading): SavedValu
 
   // The storages come after the object, so it is read twice: to learn which storages it has, and with them.
   const start = cursor.position;
-  const expected = new Map<string, StoredElements>();
-  const nothing = loading.own(storeElements('uint8', new Uint8Array(), 'storage'));
-  unpickle(cursor, {
+  const draft = new Loading(bytes.length);
+  const expected = draft.guard(() => expectedStorages(cursor, draft));
+  draft.release();
+  const storages = readStorages(cursor, loading, expected, unpickle(cursor, plain));
+  return unpickle(new Cursor(bytes, cursor.source, start), {
     ...plain,
-    names: torchNames(new Loading(bytes.length)),
+    names: torchNames(loading),
+    persistent: (id) => {
+      const { key, view } = storageId(id);
+      return partOf(storages.get(key)!, view);
+    },
+  });
+};
+
+/** The storages that an object refers to, without their elements. */
+const expectedStorages = (cursor: Cursor, draft: Loading): Map<string, StoredElements> => {
+  const expected = new Map<string, StoredElements>();
+  const nothing = draft.own(storeElements('uint8', new Uint8Array(), 'storage'));
+  unpickle(cursor, {
+    names: torchNames(draft),
+    spend: (size) => draft.spend(size),
     persistent: (id) => {
       const { elements, key, location, count, view } = storageId(id);
       const whole = expected.get(key) ?? new StoredElements(nothing, elements, 0, count, location);
@@ -50,15 +66,7 @@ export const parseTorchLegacy = (bytes: Uint8Array, loading: Loading): SavedValu
       return partOf(whole, view);
     },
   });
-  const storages = readStorages(cursor, loading, expected, unpickle(cursor, plain));
-  return unpickle(new Cursor(bytes, cursor.source, start), {
-    ...plain,
-    names: torchNames(loading),
-    persistent: (id) => {
-      const { key, view } = storageId(id);
-      return partOf(storages.get(key)!, view);
-    },
-  });
+  return expected;
 };
 
 /** @param view  of a persistent id: [null], or [(key, offset, size)] for a storage that views another */

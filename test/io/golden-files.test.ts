@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
 import { nn, type SavedValue, type Tensor } from '../../src/index.ts';
 import { goldenBytes, goldenJson, goldenPath, goldenTensor, type GoldenRef } from '../golden/golden.ts';
+
+// Where storages are counted one by one.
+beforeAll(() => flow.setTarget('wasm'));
 
 interface Files {
   readonly conv_state_dict: Readonly<Record<string, GoldenRef<'float32'>>>;

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
 import { type DType, FileFormatError, nn, type Tensor } from '../../src/index.ts';
 import { serializeOneflowDirectory } from '../../src/io/oneflow.ts';
 import { parseMeta, writeMeta } from '../../src/io/oneflow-meta.ts';
 import { Call, GlobalName, NewObject, pickle, tuple } from '../../src/io/pickle-writer.ts';
+
+// Where storages are counted one by one.
+beforeAll(() => flow.setTarget('wasm'));
 
 const utf8 = new TextEncoder();
 const noTensors = (): never => {

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
 import { type DType, FileFormatError, nn, type SavedValue, type Tensor } from '../../src/index.ts';
 import { Call, GlobalName, PersistentId, pickle, tuple } from '../../src/io/pickle-writer.ts';
 import { writeZip, zipEntry } from '../../src/io/zip-writer.ts';
 import { assemble } from './assemble.ts';
+
+// Where storages are counted one by one.
+beforeAll(() => flow.setTarget('wasm'));
 
 const utf8 = new TextEncoder();
 const dtypes: readonly DType[] = [
