@@ -61,3 +61,44 @@ describe('commands in the documents', () => {
     }
   });
 });
+
+describe('the table of the page of Conv2d', () => {
+  const guide = readFileSync(`${root}/docs/coming-from-pytorch.md`, 'utf8');
+  const rows = /^## The page of Conv2d[^]*?(?=^## )/m
+    .exec(guide)![0]
+    .split('\n')
+    .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()))
+    .filter(([, page]) => page !== undefined && /^`\w+(?:\(.*\))?`$/.test(page))
+    .map(([, page, here]) => [/\w+/.exec(page!)![0], here!] as const);
+  const module = new flow.nn.Conv2d(1, 1, 1);
+
+  it('has all 59 names, each once, in order', () => {
+    expect(rows.map(([page]) => page)).toEqual(pageNames);
+  });
+
+  it.each(rows)('%s is there: %s', (page, here) => {
+    const members = Array.from(here.matchAll(/`!?m\.(\w+)/g), ([, name]) => name!).filter(
+      (name) => name !== 'name',
+    );
+    for (const name of members) expect(module.getAttribute(name)).toBeDefined();
+    if (here.includes('Symbol.toPrimitive')) expect(Symbol.toPrimitive in module).toBe(true);
+    if (here.includes('fromSnapshot')) expect(flow.nn.Module.fromSnapshot).toBeTypeOf('function');
+    // PyTorch's name in camelCase, or one of Python's own.
+    if (!page.startsWith('__'))
+      expect(members).toContain(
+        page.replaceAll(/(?<=\w)_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      );
+  });
+});
+
+/** In the order of the page. */
+const pageNames = `
+  __call__ __delattr__ __dir__ __eq__ __format__ __ge__ __getattr__ __getattribute__ __gt__ __hash__ __init__
+  __init_subclass__ __le__ __lt__ __ne__ __new__ __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __str__
+  __subclasshook__ _apply _get_name _load_from_state_dict _named_members _save_to_state_dict _shallow_repr add_module
+  apply buffers children cpu cuda double eval extra_repr float forward half load_state_dict modules named_buffers
+  named_children named_modules named_parameters parameters register_buffer register_forward_hook
+  register_forward_pre_hook register_parameter reset_parameters state_dict to to_consistent to_global train zero_grad
+`
+  .trim()
+  .split(/\s+/);
