@@ -36,6 +36,14 @@ export interface PoolGeometry {
   readonly padding: readonly [number, number];
 }
 
+/** What is done to the sums of a convolution while they are in registers: activation(sum + bias + residual). */
+export interface Epilogue {
+  /** Of the output's shape, strides and dtype, and elsewhere: some outputs are computed twice. */
+  readonly residual?: View | null | undefined;
+  /** Of one operand, without scalars. */
+  readonly activation?: Expression | null | undefined;
+}
+
 export type Reduction = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all' | 'sumOfSquares' | 'sumOfAbs';
 
 export interface Backend {
@@ -80,8 +88,15 @@ export interface Backend {
   /** out[..., M, N] = a[..., M, K] · b[..., K, N]; equal leading axes (stride 0 where broadcast); optionally + bias[N]. */
   matmul(out: View, a: View, b: View, bias?: View | null): void;
 
-  /** out [N, O, OH, OW]; input [N, C, H, W]; weight [O, C / groups, kH, kW]; bias [O]. */
-  conv2d(out: View, input: View, weight: View, bias: View | null, geometry: ConvGeometry): void;
+  /** out [N, O, OH, OW]; input [N, C, H, W]; weight [O, C / groups, kH, kW]; bias [O]. The epilogue comes after the bias. */
+  conv2d(
+    out: View,
+    input: View,
+    weight: View,
+    bias: View | null,
+    geometry: ConvGeometry,
+    epilogue?: Epilogue,
+  ): void;
   conv2dInputGrad(gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void;
   conv2dWeightGrad(gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void;
 

@@ -19,6 +19,7 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
+import { finished, type EpilogueForm } from './epilogue.ts';
 import { consecutive } from './gemm-offsets.ts';
 import { once } from './once.ts';
 
@@ -41,6 +42,8 @@ const multiplySpec = (storage: StorageType) => ({
   rowOffsets: input('i32'),
   columnOffsets: input('i32'),
   bias: input(storage),
+  /** Laid out like `out`. */
+  residual: input(storage),
   biasStep: index,
   m: index,
   n: index,
@@ -60,14 +63,22 @@ const multiplySpec = (storage: StorageType) => ({
  *
  * @param rows     of a tile
  * @param vectors  of a tile, and of a panel of B
+ * @param form     what is done to the sums at last
  */
 export const multiplyKernel = once(
-  (storage: StorageType, rows: number, vectors: number, adding: Addend): KernelDefinition<MultiplySpec> =>
+  (
+    storage: StorageType,
+    rows: number,
+    vectors: number,
+    adding: Addend,
+    form: EpilogueForm,
+  ): KernelDefinition<MultiplySpec> =>
     kernel(
-      `gemm.multiply.${storage}.${String(rows)}x${String(vectors)}.${adding}`,
+      `gemm.multiply.${storage}.${String(rows)}x${String(vectors)}.${adding}${form}`,
       multiplySpec(storage),
       (args, range, machine) => {
-        const { a, b, out, rowOffsets, columnOffsets, bias, biasStep, m, n, k, parts, partRows } = args;
+        const { a, b, out, rowOffsets, columnOffsets, bias, residual, biasStep, m, n, k, parts, partRows } =
+          args;
         const element = loadedElement[storage];
         const lanes = machine.lanes(element);
         const columns = vectors * lanes;
@@ -116,7 +127,7 @@ export const multiplyKernel = once(
               const sums = products(a.plus(row.mul(k)), right);
 
               const storeVectors = (): void => {
-                const first = out.plus(offsets.scalar().to('index'));
+                const first = offsets.scalar().to('index');
                 const ofColumns =
                   adding === 'columnBias'
                     ? unroll(vectors, (j) =>
@@ -124,7 +135,8 @@ export const multiplyKernel = once(
                       )
                     : [];
                 for (let i = 0; i < rows; i++) {
-                  const place = first.plus(rowOffsets.scalar(row.add(i)).to('index'));
+                  const at = first.add(rowOffsets.scalar(row.add(i)).to('index'));
+                  const place = out.plus(at);
                   const ofRow =
                     adding === 'rowBias' ? bias.splat(row.add(i).mul(biasStep), lanes) : undefined;
                   for (let j = 0; j < vectors; j++) {
@@ -132,7 +144,8 @@ export const multiplyKernel = once(
                     const more =
                       adding === 'out' ? place.vector(j * lanes, { lanes }) : (ofRow ?? ofColumns[j]);
                     if (more !== undefined) sum.update('add', more);
-                    place.set(j * lanes, sum);
+                    const besides = (): Value => residual.plus(at).vector(j * lanes, { lanes });
+                    place.set(j * lanes, finished(form, sum, besides));
                   }
                 }
               };
@@ -142,14 +155,17 @@ export const multiplyKernel = once(
                   for (let j = 0; j < vectors; j++) spare.set(i * columns + j * lanes, sums[i]![j]!);
                 loop(height, (i) => {
                   const line = spare.plus(i.mul(columns));
-                  const place = out.plus(rowOffsets.scalar(row.add(i)).to('index'));
+                  const place = rowOffsets.scalar(row.add(i)).to('index');
                   loop(width, (j) => {
-                    const at = place.plus(offsets.scalar(j).to('index'));
+                    const at = place.add(offsets.scalar(j).to('index'));
                     const sum = variable(line.scalar(j), 'sum');
                     if (adding === 'rowBias') sum.update('add', bias.scalar(row.add(i).mul(biasStep)));
                     if (adding === 'columnBias') sum.update('add', bias.scalar(column.add(j).mul(biasStep)));
-                    if (adding === 'out') sum.update('add', at.scalar());
-                    at.set(0, sum);
+                    if (adding === 'out') sum.update('add', out.scalar(at));
+                    out.set(
+                      at,
+                      finished(form, sum, () => residual.scalar(at)),
+                    );
                   });
                 });
               };

@@ -2,12 +2,14 @@
  * Matrix products of anything that offset tables can describe: blocked as in BLIS, packed into panels, multiplied by
  * one micro-kernel.
  */
+import type { Epilogue } from '../device/backend.ts';
 import { launch, type Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
+import { epilogueForm } from './epilogue.ts';
 import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, type Addend } from './gemm-multiply.ts';
 import { packKernel } from './gemm-pack.ts';
@@ -32,6 +34,8 @@ export interface Product {
     readonly step: number;
     readonly along: 'rows' | 'columns';
   } | null;
+  /** What else is done to the sums. Its residual has the form of `out`, and begins where `out` begins. */
+  readonly epilogue?: Epilogue | undefined;
   /** Adds to what `out` holds. Not together with a bias. */
   readonly accumulate?: boolean;
   /** Which side may come again as it is, as weights do: it is then packed once. Default: neither. */
@@ -44,6 +48,8 @@ export interface Offsets {
   readonly b: number;
   readonly out: number;
   readonly bias?: number;
+  /** Default: 0. */
+  readonly residual?: number;
 }
 
 /** Larger left sides are packed block by block, again for every block of columns. */
@@ -55,7 +61,7 @@ const PARTS = 16;
 /** Prepares products of one form. The result may be called for as many places as there are. */
 export const product = (wanted: Product): ((at: Offsets) => void) => {
   if (neighbours(wanted.out.rows) && !neighbours(wanted.out.columns)) return transposed(wanted);
-  const { a, b, out, bias = null, accumulate = false, repeats } = wanted;
+  const { a, b, out, bias = null, epilogue, accumulate = false, repeats } = wanted;
   const element = loadedElement[out.type];
   const bytes = storageBytes[element];
   const { machine } = currentTarget();
@@ -150,6 +156,8 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const leftForm = repeats === 'a' && wholeA ? form(a) : null;
   const rightForm =
     repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? `${form(b)} ${String(blocks.columns)}` : null;
+  const lastForm = epilogueForm(epilogue);
+  const residual = epilogue?.residual;
   let packedAt = -1;
 
   return (at) => {
@@ -189,8 +197,9 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
         if (!wholeA) packLeft(packedA, at.a, m0, rows, k0, deep, 0);
         const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
         const partRows = Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows;
+        const form = k0 + deep === k ? lastForm : '';
         launch(
-          multiplyKernel(out.type, tile.rows, vectors, adding),
+          multiplyKernel(out.type, tile.rows, vectors, adding, form),
           {
             a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
             b: { storage: packedB, byteOffset: placeB * bytes },
@@ -198,6 +207,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
             rowOffsets: region(tables.outRows, m0, 'i32'),
             columnOffsets: region(tables.outColumns, j0, 'i32'),
             bias: bias === null ? out.storage : region(bias.storage, first, out.type),
+            residual: residual ? region(residual.storage, at.residual ?? 0, out.type) : out.storage,
             biasStep: bias === null ? 0 : bias.step,
             m: rows,
             n: width,

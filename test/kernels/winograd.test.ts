@@ -4,7 +4,7 @@ import { availableTargets, currentTarget, interpreter, setTarget } from '../../s
 import type { ConvGeometry } from '../../src/device/backend.ts';
 import type { checkedLaunch } from './checked-launch.ts';
 import { outcomes, type Case } from './conv-cases.ts';
-import { laidOut, randomIntegers, read, tensor, write, type Layout } from './tensors.ts';
+import { laidOut } from './tensors.ts';
 
 const checking = vi.hoisted(() => ({ launch: null as typeof checkedLaunch | null }));
 vi.mock('../../src/device/launch.ts', async (original) => {
@@ -15,13 +15,10 @@ vi.mock('../../src/device/launch.ts', async (original) => {
   return { ...real, launch };
 });
 const { chooseCorrelation, withAlgorithm } = await import('../../src/kernels/conv/choose.ts');
-const { conv2d } = await import('../../src/kernels/conv/index.ts');
 const { forward } = await import('../../src/kernels/conv/forward.ts');
 const { getFloat32ConvPrecision, setFloat32ConvPrecision } =
   await import('../../src/kernels/conv/precision.ts');
-const { winogradCorrelation } = await import('../../src/kernels/conv/winograd/index.ts');
 const { cookToom, winogradOf } = await import('../../src/kernels/conv/winograd/matrices.ts');
-const { relu } = await import('../../src/kernels/math/index.ts');
 
 const before = currentTarget().name;
 afterAll(() => {
@@ -245,42 +242,6 @@ describe.each(availableTargets())('Winograd on %s', (target) => {
             expect(error).toBeLessThan(worst(plain[k]!.actual, expected));
         });
       });
-  });
-
-  it('adds a residual and applies an activation to sums in registers', () => {
-    setTarget(target);
-    const layouts: readonly Layout[] = [{}, { order: [0, 2, 3, 1] }];
-    const below = randomIntegers(3);
-    const filled = (shape: readonly number[], layout: Layout) => {
-      const view = laidOut('float32', shape, layout);
-      write(
-        view,
-        Array.from({ length: shape.reduce((n, size) => n * size, 1) }, () => below(9) - 4),
-      );
-      return view;
-    };
-    for (const layout of layouts)
-      for (const dilation of [1, 2]) {
-        const input = filled([2, 3, 9, 7], layout);
-        const weight = filled([5, 3, 3, 3], {});
-        const bias = filled([5], {});
-        const geometry: ConvGeometry = {
-          stride: [1, 1],
-          dilation: [dilation, dilation],
-          padding: around(dilation),
-          groups: 1,
-        };
-        const residual = filled([2, 5, 9, 7], layout);
-        const plain = tensor('float32', [2, 5, 9, 7]);
-        const out = laidOut('float32', [2, 5, 9, 7], {});
-        withAlgorithm('implicit', () => {
-          conv2d(plain, input, weight, bias, geometry);
-        });
-        const epilogue = { residual, activation: relu };
-        winogradCorrelation({ ...forward(out, input, weight, bias, geometry), epilogue }, 2);
-        const [sums, added] = [read(plain).map(Number), read(residual).map(Number)];
-        expect(read(out)).toEqual(sums.map((x, i) => Math.max(x + added[i]!, 0)));
-      }
   });
 });
 

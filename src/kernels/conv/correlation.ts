@@ -5,10 +5,10 @@
  *
  * over the channels c of o's group, with zeros outside of the input.
  */
+import type { Epilogue } from '../../device/backend.ts';
 import type { Storage } from '../../device/storage.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes, type StorageType } from '../../lang/index.ts';
-import type { Epilogue } from '../epilogue.ts';
 import type { Axis, Walk } from '../gemm-offsets.ts';
 import { inPlace, pad, paddedBytes, type Extent, type Images } from './padded.ts';
 
@@ -36,7 +36,7 @@ export interface Correlation {
   readonly taps: Taps;
   readonly bias: View | null;
   /** What else is done to the sums. Default: nothing. */
-  readonly epilogue?: Epilogue;
+  readonly epilogue?: Epilogue | undefined;
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
   /** The row and the column of the input under the first tap of the first output; negative in the padding. */
@@ -167,6 +167,6 @@ export const outAxis = ({ out }: Correlation, { count, rows }: Chunk): Axis => (
   ],
 });
 
-/** Where the first pixel of a chunk is in the output's first channel. */
-export const outOffset = ({ out }: Correlation, { first, firstRow }: Chunk): number =>
-  out.offset + first * out.strides[0]! + firstRow * out.strides[2]!;
+/** Where the first pixel of a chunk is in an output's first channel. */
+export const outOffset = ({ offset, strides }: View, { first, firstRow }: Chunk): number =>
+  offset + first * strides[0]! + firstRow * strides[2]!;

@@ -19,6 +19,7 @@ import {
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
+import { finished, type EpilogueForm } from '../epilogue.ts';
 import { specialised } from '../once.ts';
 
 /** What is unrolled. */
@@ -36,6 +37,8 @@ export interface DepthwiseForm {
   readonly vectors: number;
   /** Whether all taps stay in registers. */
   readonly keepsTaps: boolean;
+  /** What is done to the sums at last. */
+  readonly epilogue: EpilogueForm;
 }
 
 const depthwiseSpec = (storage: StorageType) => ({
@@ -44,6 +47,8 @@ const depthwiseSpec = (storage: StorageType) => ({
   taps: input(loadedElement[storage]),
   out: output(storage),
   bias: input(storage),
+  /** Laid out like `out`. */
+  residual: input(storage),
   /** Room for a padded plane for each plane from `firstPlane` on, of which only that of a range's first is used. */
   padded: inout(loadedElement[storage]),
   firstPlane: index,
@@ -131,7 +136,7 @@ export const depthwiseKernel = specialised(
         });
       };
 
-      const correlate = (weights: Pointer, initial: Value, to: Pointer): void => {
+      const correlate = (weights: Pointer, initial: Value, to: Value): void => {
         const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
         const tap = (i: number, j: number): Value =>
           kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
@@ -155,12 +160,16 @@ export const depthwiseKernel = specialised(
               }
             }
           }
-          const place = to.plus(y.mul(args.outRowStep)).plus(x);
-          const line = (row: number): Pointer => place.plus(args.outRowStep.mul(row));
+          const place = to.add(y.mul(args.outRowStep)).add(x);
+          const store = (sum: Value, row: number, v: number, count?: Value): void => {
+            const at = place.add(args.outRowStep.mul(row)).add(v * lanes);
+            const besides = (): Value => args.residual.vector(at, { lanes, count });
+            args.out.set(at, finished(form.epilogue, sum, besides), { count });
+          };
           when(
             x.add(vectors * lanes).le(width),
             () => {
-              sums.forEach((sum, row) => sum.forEach((value, v) => line(row).set(v * lanes, value)));
+              sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v)));
             },
             () => {
               const counts = unroll(vectors, (v) =>
@@ -170,10 +179,7 @@ export const depthwiseKernel = specialised(
                   .max(0)
                   .min(lanes),
               );
-              sums.forEach((sum, row) => {
-                const at = line(row);
-                sum.forEach((value, v) => at.set(v * lanes, value, { count: counts[v] }));
-              });
+              sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v, counts[v])));
             },
           );
         };
@@ -201,7 +207,7 @@ export const depthwiseKernel = specialised(
           when(args.hasBias.ne(0), () => {
             initial.set(args.bias.scalar(out.mul(args.biasStep)));
           });
-          const to = args.out.plus(image.mul(args.outImageStep)).plus(out.mul(args.outChannelStep));
+          const to = image.mul(args.outImageStep).add(out.mul(args.outChannelStep));
           correlate(args.taps.plus(out.mul(tapCount)), initial, to);
         });
       });

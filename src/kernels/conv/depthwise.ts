@@ -9,6 +9,7 @@ import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { byteOffset, storageOf } from '../../device/view.ts';
 import { elementBytes, loadedElement, storageBytes, type Machine } from '../../lang/index.ts';
+import { epilogueForm } from '../epilogue.ts';
 import type { Correlation } from './correlation.ts';
 import { depthwiseKernel, type DepthwiseForm } from './depthwise-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
@@ -46,7 +47,8 @@ const tileOf = (machine: Machine, vectors: number, height: number, taps: number)
 };
 
 export const depthwiseCorrelation = (correlation: Correlation): void => {
-  const { out, input, taps, bias, stride, dilation, origin, groups } = correlation;
+  const { out, input, taps, bias, epilogue, stride, dilation, origin, groups } = correlation;
+  const residual = epilogue?.residual ?? out;
   const [images, , height, width] = out.shape as [number, number, number, number];
   const type = storageOf[out.dtype];
   const element = loadedElement[type];
@@ -62,6 +64,7 @@ export const depthwiseCorrelation = (correlation: Correlation): void => {
     strideColumns: stride[1],
     dilationRows: dilation[0],
     dilationColumns: dilation[1],
+    epilogue: epilogueForm(epilogue),
     ...tileOf(machine, vectorsOf(machine, element, width), height, tapRows * tapColumns),
   };
 
@@ -106,6 +109,7 @@ export const depthwiseCorrelation = (correlation: Correlation): void => {
     taps: packedTaps(correlation, 1),
     out: { storage: out.storage, byteOffset: byteOffset(out) },
     bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
+    residual: { storage: residual.storage, byteOffset: byteOffset(residual) },
     padded,
     hasBias: bias === null ? 0 : 1,
     biasStep: bias === null ? 0 : bias.strides[0]!,

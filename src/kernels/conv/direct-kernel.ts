@@ -17,6 +17,7 @@ import {
   type KernelDefinition,
   type StorageType,
 } from '../../lang/index.ts';
+import { finished, type EpilogueForm } from '../epilogue.ts';
 import { once } from '../once.ts';
 
 type DirectSpec = ReturnType<typeof directSpec>;
@@ -26,6 +27,8 @@ const directSpec = (storage: StorageType) => ({
   taps: input(loadedElement[storage]),
   out: inout(storage),
   bias: input(storage),
+  /** Laid out like `out`. */
+  residual: input(storage),
   /** Where the tap reads, from the pixel's place in the first channel of its group: k entries. */
   tapOffsets: input('i32'),
   /** Where the planes of the output and their biases are: `channels` entries for each panel. */
@@ -52,6 +55,7 @@ const directSpec = (storage: StorageType) => ({
  * narrower than the tile has a partial vector, the last. Up to a vector more than the width is read from a row.
  *
  * @param dense  whether the output's columns are neighbours
+ * @param form   what is done to the sums at last
  */
 export const directKernel = once(
   (
@@ -60,14 +64,15 @@ export const directKernel = once(
     rows: number,
     vectors: number,
     dense: boolean,
+    form: EpilogueForm,
   ): KernelDefinition<DirectSpec> => {
     const name = [
       storage,
       `${String(channels)}x${String(rows)}x${String(vectors)}`,
       dense ? 'dense' : 'strided',
     ];
-    return kernel(`conv.direct.${name.join('.')}`, directSpec(storage), (args, range) => {
-      const { images, taps, out, bias, tapOffsets, outOffsets, biasOffsets, hasBias, k } = args;
+    return kernel(`conv.direct.${name.join('.')}${form}`, directSpec(storage), (args, range) => {
+      const { images, taps, out, bias, residual, tapOffsets, outOffsets, biasOffsets, hasBias, k } = args;
       const { panels, groupPanels, imageStep, groupStep, rowStep } = args;
       const { outImageStep, outRowStep, outColumnStep, height, width } = args;
       const element = loadedElement[storage];
@@ -87,9 +92,9 @@ export const directKernel = once(
         const panel = plane.sub(image.mul(panels));
         const from = images.plus(image.mul(imageStep)).plus(panel.div(groupPanels).mul(groupStep));
         const weights = taps.plus(panel.mul(k).mul(channels));
-        const to = out.plus(image.mul(outImageStep));
+        const to = image.mul(outImageStep);
         const entry = (table: Pointer, i: number) => table.scalar(panel.mul(channels).add(i)).to('index');
-        const planes = unroll(channels, (i) => to.plus(entry(outOffsets, i)));
+        const planes = unroll(channels, (i) => to.add(entry(outOffsets, i)));
         const initial = unroll(channels, () => accumulator(element, { lanes: 1 }));
         when(hasBias.ne(0), () => {
           initial.forEach((value, i) => {
@@ -128,10 +133,13 @@ export const directKernel = once(
             row.forEach((sum, j) => {
               const r = Math.floor(j / vectors);
               const column = (j % vectors) * lanes;
-              const line = planes[i]!.plus(corners.add(outRowStep.mul(r)));
+              const line = planes[i]!.add(corners.add(outRowStep.mul(r)));
               const count = column === tileWidth - lanes ? lastCount : undefined;
-              if (dense) line.set(column, sum, { count });
-              else line.set(outColumnStep.mul(column), sum, { count, stride: outColumnStep });
+              const place = line.add(dense ? column : outColumnStep.mul(column));
+              const total = finished(form, sum, () =>
+                dense ? residual.vector(place, { count }) : residual.strided(place, outColumnStep, { count }),
+              );
+              out.set(place, total, { count, stride: dense ? undefined : outColumnStep });
             });
           });
         };

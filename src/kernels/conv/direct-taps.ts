@@ -1,12 +1,12 @@
 /** Taps in the order in which the direct kernels read them. */
 import { launch } from '../../device/launch.ts';
-import { workspace } from '../../device/memory.ts';
 import type { Storage } from '../../device/storage.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { storageOf } from '../../device/view.ts';
 import { elementBytes, loadedElement, storageBytes } from '../../lang/index.ts';
-import { offsetTable } from '../gemm-offsets.ts';
+import { axisForm, offsetTable } from '../gemm-offsets.ts';
 import { packKernel } from '../gemm-pack.ts';
+import { packedForm } from '../packed.ts';
 import type { Correlation } from './correlation.ts';
 
 /**
@@ -19,26 +19,30 @@ export const packedTaps = ({ out, taps, groups }: Correlation, channels: number)
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
   const groupPanels = Math.ceil(taps.out.size / channels);
   const panels = groups * groupPanels;
-  const packed = workspace(`conv.taps.${element}`, panels * channels * k * bytes);
-  if (k === 0) return packed;
-  launch(
-    packKernel(taps.type, channels),
-    {
-      source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
-      depth: offsetTable({ walks: [taps.channels, taps.rows, taps.columns] }),
-      across: offsetTable({
-        walks: [
-          { size: groups, step: taps.group },
-          { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
-        ],
-      }),
-      out: packed,
-      k,
-      panelSize: channels * k,
-    },
-    0,
-    panels,
-    { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
-  );
-  return packed;
+  const across = {
+    walks: [
+      { size: groups, step: taps.group },
+      { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
+    ],
+  };
+  const depth = { walks: [taps.channels, taps.rows, taps.columns] };
+  const pack = (into: Storage): void => {
+    if (k === 0) return;
+    launch(
+      packKernel(taps.type, channels),
+      {
+        source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
+        depth: offsetTable(depth),
+        across: offsetTable(across),
+        out: into,
+        k,
+        panelSize: channels * k,
+      },
+      0,
+      panels,
+      { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
+    );
+  };
+  const form = ['direct', channels, taps.type, taps.offset, axisForm(depth), axisForm(across)].join(' ');
+  return packedForm(taps.storage, form, `conv.taps.${element}`, panels * channels * k * bytes, pack);
 };

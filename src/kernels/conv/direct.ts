@@ -3,19 +3,20 @@
  * after tap. For groups of few output channels, above all depthwise: there an element of a packed panel would be used
  * hardly more often than it costs to pack it.
  */
-import { launch } from '../../device/launch.ts';
+import { launch, type Region } from '../../device/launch.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
-import { elementCount, storageOf } from '../../device/view.ts';
+import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes } from '../../lang/index.ts';
+import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
-import { eachChunk, isWide, tapAxis, type Correlation } from './correlation.ts';
+import { eachChunk, isWide, outOffset, tapAxis, type Correlation } from './correlation.ts';
 import { directKernel } from './direct-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
 import { directTile, evenParts, panelRows, vectorsOf } from './direct-tile.ts';
 
 export const directCorrelation = (correlation: Correlation): void => {
-  const { out, input, taps, bias, stride, groups } = correlation;
+  const { out, input, taps, bias, epilogue, stride, groups } = correlation;
   if (elementCount(out.shape) === 0) return;
   const type = storageOf[out.dtype];
   const element = loadedElement[type];
@@ -39,15 +40,17 @@ export const directCorrelation = (correlation: Correlation): void => {
   eachChunk(correlation, { mayStay, neighbours: true }, (chunk) => {
     const { images } = chunk;
     const tileRows = Math.min(rows, chunk.rows);
+    const part = (view: View): Region => ({
+      storage: view.storage,
+      byteOffset: outOffset(view, chunk) * storageBytes[type],
+    });
     launch(
-      directKernel(type, channels, tileRows, vectors, dense),
+      directKernel(type, channels, tileRows, vectors, dense, epilogueForm(epilogue)),
       {
         images: { storage: images.storage, byteOffset: images.offset * bytes },
         taps: packed,
-        out: {
-          storage: out.storage,
-          byteOffset: (out.offset + chunk.first * outImage + chunk.firstRow * outRow) * storageBytes[type],
-        },
+        out: part(out),
+        residual: part(epilogue?.residual ?? out),
         bias:
           bias === null
             ? out.storage

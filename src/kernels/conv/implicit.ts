@@ -40,7 +40,8 @@ export const ofEachForm = (prepared: (chunk: Chunk) => (chunk: Chunk) => void): 
 
 /** The products of all groups. */
 const prepare = (correlation: Correlation, like: Chunk): ((chunk: Chunk) => void) => {
-  const { out, taps, bias, groups } = correlation;
+  const { out, taps, bias, epilogue, groups } = correlation;
+  const residual = epilogue?.residual;
   const channelStep = out.strides[1]!;
   const run = product({
     a: {
@@ -62,14 +63,17 @@ const prepare = (correlation: Correlation, like: Chunk): ((chunk: Chunk) => void
       columns: outAxis(correlation, like),
     },
     bias: bias && { storage: bias.storage, step: stepOf(bias), along: 'rows' },
+    epilogue,
     repeats: 'a',
   });
   return (chunk) => {
     for (let group = 0; group < groups; group++) {
+      const first = group * taps.out.size * channelStep;
       run({
         a: taps.offset + group * taps.group,
         b: chunk.images.offset + group * taps.channels.size * chunk.images.channel,
-        out: outOffset(correlation, chunk) + group * taps.out.size * channelStep,
+        out: outOffset(out, chunk) + first,
+        ...(residual && { residual: outOffset(residual, chunk) + first }),
         bias: bias === null ? 0 : bias.offset + group * taps.out.size * stepOf(bias),
       });
     }

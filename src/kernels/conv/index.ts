@@ -1,5 +1,5 @@
 /** `Backend`'s convolutions on a CPU. */
-import type { ConvGeometry } from '../../device/backend.ts';
+import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
 import { chooseCorrelation, chooseWeightGrad, type Algorithm } from './choose.ts';
@@ -20,8 +20,10 @@ export const conv2d = (
   weight: View,
   bias: View | null,
   geometry: ConvGeometry,
+  epilogue?: Epilogue,
 ): void => {
-  correlate(forward(out, input, weight, bias, geometry));
+  const correlation = forward(out, input, weight, bias, geometry);
+  correlate(epilogue === undefined ? correlation : { ...correlation, epilogue });
 };
 
 export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void => {

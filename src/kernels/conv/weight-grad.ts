@@ -87,7 +87,7 @@ const prepare = (correlation: Correlation, like: Chunk, accumulate: boolean): ((
   return (chunk) => {
     for (let group = 0; group < groups; group++) {
       run({
-        a: outOffset(correlation, chunk) + group * taps.out.size * channelStep,
+        a: outOffset(grad, chunk) + group * taps.out.size * channelStep,
         b: chunk.images.offset + group * taps.channels.size * chunk.images.channel,
         out: taps.offset + group * taps.group,
       });

@@ -6,7 +6,7 @@ import { isFloat, type ElementType, type Value } from '../../lang/index.ts';
  * NaN and infinities become 0.
  */
 export const converted = (x: Value, to: ElementType): Value => {
-  if (!isFloat(x.type.element as ElementType) || isFloat(to)) return x.to(to);
+  if (!isFloat(x.type.element) || isFloat(to)) return x.to(to);
   const turn = to === 'i64' ? 2 ** 64 : 2 ** 32;
   const whole = x.trunc();
   // Powers of two change exponents only, so nothing is rounded here. What remains lies within one turn of 0.

@@ -14,6 +14,7 @@ import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { storageBytes } from '../../../lang/index.ts';
 import { cycles, tileFor, tileOf, type Tile } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
+import { epilogueForm } from '../../epilogue.ts';
 import type { Correlation } from '../correlation.ts';
 import {
   eachBlock,
@@ -146,28 +147,26 @@ const transformOutputs = (
   products: Region['storage'],
   layout: TileLayout,
 ): void => {
-  const storage = storageOf[out.dtype] as 'f32' | 'f64' | 'f16' | 'bf16';
-  const { residual = null, activation = null } = epilogue ?? {};
+  const storage = storageOf[out.dtype];
   const firstChannel = group * taps.out.size;
   const at = ({ storage: memory, offset, strides }: View): Region => {
     const [imageStep, channelStep, rowStep] = strides as [number, number, number];
     const elements = offset + chunk.first * imageStep + firstChannel * channelStep + chunk.firstRow * rowStep;
     return { storage: memory, byteOffset: elements * storageBytes[storage] };
   };
-  const [outImageStep, outChannelStep, outRowStep, outColumnStep] = out.strides as Steps;
-  const beside = residual ?? out;
-  const [residualImageStep, residualChannelStep, residualRowStep, residualColumnStep] =
-    beside.strides as Steps;
+  const [outImageStep, outChannelStep, outRowStep, outColumnStep] = out.strides as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const biasStep = bias?.strides[0] ?? 0;
   launch(
-    outputKernel(
-      { storage, m, dense: outColumnStep === 1 && residualColumnStep === 1, residual: residual !== null },
-      activation,
-    ),
+    outputKernel(storage, m, outColumnStep === 1, epilogueForm(epilogue)),
     {
       products,
       out: at(out),
-      residual: at(beside),
+      residual: at(epilogue?.residual ?? out),
       bias:
         bias === null
           ? out.storage
@@ -189,15 +188,9 @@ const transformOutputs = (
       outChannelStep,
       outRowStep,
       outColumnStep,
-      residualImageStep,
-      residualChannelStep,
-      residualRowStep,
-      residualColumnStep,
     },
     0,
     taps.out.size,
     { grain: grainOf({ flops: transformFlops(m, rows * columns) }) },
   );
 };
-
-type Steps = [number, number, number, number];
