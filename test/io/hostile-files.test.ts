@@ -88,7 +88,7 @@ const check = (length: number, load: () => unknown): void => {
   } catch (error) {
     expect(error).toBeInstanceOf(flow.FileFormatError);
   }
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(performance.now() - start).toBeLessThan(5000);
   // Some of it is what the library that inflates takes each time.
   expect(flow.memoryStats().peakBytes - before.residentBytes).toBeLessThan(4 * length + 2 ** 20);
   const found = tensorsIn(loaded);
