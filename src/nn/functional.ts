@@ -25,7 +25,44 @@ export {
   type LossReduction,
   type NllOptions,
 } from '../ops/loss.ts';
-export * from '../ops/activations.ts';
+export {
+  celu,
+  celu_,
+  dropout,
+  dropout_,
+  elu,
+  elu_,
+  gelu,
+  hardshrink,
+  hardsigmoid,
+  hardsigmoid_,
+  hardswish,
+  hardswish_,
+  hardtanh,
+  hardtanh_,
+  leakyRelu,
+  leakyRelu_,
+  logsigmoid,
+  mish,
+  mish_,
+  prelu,
+  relu,
+  relu6,
+  relu6_,
+  relu_,
+  selu,
+  selu_,
+  silu,
+  silu_,
+  softplus,
+  softshrink,
+  softsign,
+  tanhshrink,
+  threshold,
+  threshold_,
+  type GeluOptions,
+  type SoftplusOptions,
+} from '../ops/activations.ts';
 export { tanh } from '../ops/trigonometry.ts';
 export { sigmoid } from '../ops/unary.ts';
-export { logSoftmax, softmax } from '../ops/softmax.ts';
+export { logSoftmax, softmax, type SoftmaxOptions } from '../ops/softmax.ts';

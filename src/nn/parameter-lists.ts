@@ -10,7 +10,7 @@ import { isIterable } from './module-lists.ts';
 import { positionIn, positionsOf, type Slice } from './slices.ts';
 
 /** What is kept of a value: a tensor becomes a parameter. */
-type Kept<Value> = Value extends Tensor ? Parameter : Value;
+export type Kept<Value> = Value extends Tensor ? Parameter : Value;
 
 /** A tensor becomes a parameter; anything else stays what it is. */
 const asParameter = (value: unknown): unknown =>

@@ -26,7 +26,7 @@ export interface ModuleSnapshot {
 
 type Named<T> = readonly (readonly [name: string, value: T])[];
 
-interface ModuleRecord {
+export interface ModuleRecord {
   readonly class: string;
   readonly attributes: Named<SnapshotValue>;
   readonly parameters: Named<number | null>;
@@ -35,7 +35,7 @@ interface ModuleRecord {
   readonly nonPersistentBuffers: readonly string[];
 }
 
-interface TensorRecord {
+export interface TensorRecord {
   readonly parameter: boolean;
   readonly requiresGrad: boolean;
   readonly dtype: DType;

@@ -17,7 +17,7 @@ export interface ShapedArray {
 }
 /** What can be copied into a parameter or buffer: a tensor, nested arrays of numbers, or a typed array. */
 export type Loadable = Tensor | NestedNumbers | NumericArray | ShapedArray;
-type NestedNumbers = readonly (number | bigint | boolean | NestedNumbers)[];
+export type NestedNumbers = readonly (number | bigint | boolean | NestedNumbers)[];
 
 /** What can be loaded: a map, or a plain object (whose integer-like keys JavaScript puts first). */
 export type StateDictLike = ReadonlyMap<string, Loadable> | Readonly<Record<string, Loadable>>;

@@ -19,7 +19,9 @@ export class Placement {
     readonly type: string,
     readonly ranks: Ranks,
   ) {
-    for (const rank of (ranks as unknown[]).flat(Infinity)) {
+    if (!Array.isArray(ranks))
+      throw new TypeError(`placement: ranks must be an array of integers, not ${typeName(ranks)}`);
+    for (const rank of ranks.flat(Infinity) as unknown[]) {
       if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 0)
         throw new ValueError(`placement: ranks must be non-negative integers, got ${String(rank)}`);
       if (rank >= WORLD_SIZE)

@@ -5,6 +5,7 @@ import * as flow from '../../src/index.ts';
 import { nn, type Tensor } from '../../src/index.ts';
 import { conv2dOf, type PythonConv2dArgs } from '../golden/conv2d-args.ts';
 import { goldenJson } from '../golden/golden.ts';
+import { inJavaScript } from '../golden/python-texts.ts';
 
 interface Outcome {
   readonly name: string;
@@ -24,20 +25,9 @@ const golden = goldenJson<{ conv2d: readonly ConvOutcome[]; module: readonly Out
 const unquoted = (text: string): string =>
   text.slice(1, -1).replaceAll(text.startsWith("'") ? "\\'" : '\\"', text[0]!);
 
-/** Python's names of types, where a text says of what type a value was, and JavaScript's in their place. */
-const typeNames: readonly (readonly [python: RegExp, javascript: string])[] = [
-  [/<class 'int'>|(?<=Got |^|')int(?=$|'| is not)/, 'number'],
-  [/<class 'list'>/, 'Array'],
-  [/(?<=assign ')torch\.FloatTensor/, 'Tensor'],
-  [/(?<=of type )float/, 'number'],
-  [/(?<=of type )str/, 'string'],
-];
 const expected = ({ error, message = '' }: Outcome): [kind: string, text: string] => [
   error!,
-  typeNames.reduce(
-    (text, [python, javascript]) => text.replace(python, javascript),
-    error === 'KeyError' ? unquoted(message) : message,
-  ),
+  inJavaScript(error === 'KeyError' ? unquoted(message) : message),
 ];
 
 const thrownBy = (call: () => unknown): [kind: string, text: string] => {
