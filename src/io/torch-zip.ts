@@ -85,12 +85,12 @@ const topFolder = (archive: ZipArchive): string => {
 };
 
 const checkMembers = (archive: ZipArchive, folder: string): void => {
+  if (archive.has(`${folder}constants.pkl`)) {
+    throw new FileFormatError('a TorchScript archive, which holds a program; save its state_dict() instead');
+  }
   const packed = archive.names.find((name) => !archive.isStored(name));
   if (packed !== undefined) {
     throw new FileFormatError(`zip entry ${quoted(packed)} is compressed, which PyTorch's files never are`);
-  }
-  if (archive.has(`${folder}constants.pkl`)) {
-    throw new FileFormatError('a TorchScript archive, which holds a program; save its state_dict() instead');
   }
   const text = (name: string): string | undefined =>
     archive.has(folder + name) ? (decodeUtf8(archive.read(folder + name)) ?? '').trim() : undefined;
