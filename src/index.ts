@@ -17,8 +17,8 @@ export * as optim from './optim/index.ts';
 export * as data from './data/index.ts';
 export * as autograd from './autograd/index.ts';
 
-export { Tensor, type MemoryFormat, type TensorHook } from './tensor/tensor.ts';
-export type { TensorMethods } from './methods.ts';
+export { Tensor, type GradNode, type MemoryFormat, type TensorHook } from './tensor/tensor.ts';
+export type { Extreme, TensorMethods } from './methods.ts';
 export type { DType } from './dtype.ts';
 export const float32 = 'float32';
 export const float64 = 'float64';
@@ -43,13 +43,14 @@ export {
   tensor,
   zeros,
   zerosLike,
+  type LikeOptions,
   type Nested,
   type TensorOptions,
 } from './tensor/create.ts';
-export type { NumericArray, NestedValues } from './tensor/host.ts';
+export type { HalfArray, NumericArray, NestedValues } from './tensor/host.ts';
 export { canCast, getDefaultDtype, promoteTypes, resultType, setDefaultDtype } from './tensor/promotion.ts';
 export { Placement, placement, sbp, Sbp, type Ranks, type ToGlobalOptions } from './tensor/global.ts';
-export { setPrintOptions } from './tensor/printoptions.ts';
+export { setPrintOptions, type PrintOptions, type PrintProfile } from './tensor/printoptions.ts';
 export { Scope, scope } from './tensor/scope.ts';
 
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd/mode.ts';
@@ -77,6 +78,8 @@ export {
   type SaveFormat,
   type SaveOptions,
 } from './io/save.ts';
+export type { Relocation } from './io/loading.ts';
+export type { Stateful } from './io/pickle-writer.ts';
 export { loadSafetensors, saveSafetensors } from './io/state.ts';
 export type { Complex, SavedValue } from './io/values.ts';
 

@@ -28,7 +28,7 @@ type Bound<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result
   : never;
 
 /** The largest (or least) of all elements, or along an axis with positions. */
-interface Extreme {
+export interface Extreme {
   (): Tensor;
   (axis: number, keepdim?: boolean): reductions.ValuesAndIndices;
 }

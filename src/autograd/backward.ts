@@ -27,25 +27,22 @@ export const backward = (
   walk([rootOf(root, gradient, 0)], { createGraph, retainGraph });
 };
 
+export interface GradOptions extends BackwardOptions {
+  /** Cotangents, one per output; null or absent for one-element outputs. */
+  readonly gradOutputs?: Tensor | null | readonly (Tensor | null)[] | undefined;
+  /** Give null for an input that the outputs do not depend on, rather than an error. Default false. */
+  readonly allowUnused?: boolean | undefined;
+}
+
 /**
  * The gradients of outputs with respect to inputs, returned rather than accumulated.
  *
- * @param options.gradOutputs  cotangents, one per output; null or absent for one-element outputs
- * @param options.allowUnused  give null for an input that the outputs do not depend on, rather than an error
  * @see torch.autograd.grad
  */
 export const grad = (
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  {
-    gradOutputs,
-    createGraph = false,
-    retainGraph = createGraph,
-    allowUnused = false,
-  }: BackwardOptions & {
-    readonly gradOutputs?: Tensor | null | readonly (Tensor | null)[] | undefined;
-    readonly allowUnused?: boolean | undefined;
-  } = {},
+  { gradOutputs, createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
 ): (Tensor | null)[] => {
   const ends = list(outputs);
   const cotangents =

@@ -1,3 +1,3 @@
 /** Derivatives by themselves. @see torch.autograd */
-export { backward, grad, type BackwardOptions } from './backward.ts';
+export { backward, grad, type BackwardOptions, type GradOptions } from './backward.ts';
 export { gradcheck, gradgradcheck, type GradcheckOptions } from './gradcheck.ts';

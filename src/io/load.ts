@@ -4,7 +4,7 @@ import { FileFormatError, RuntimeError } from '../errors.ts';
 import { to } from '../ops/copies.ts';
 import { hasDisk, openPath } from './disk.ts';
 import { folderOf, type Folder } from './folder.ts';
-import { Loading, type Placement } from './loading.ts';
+import { Loading, type Relocation } from './loading.ts';
 import { recognise, recogniseFolder } from './recognise.ts';
 import type { StateDict } from './state-dict.ts';
 
@@ -13,7 +13,7 @@ export interface LoadOptions {
    * Where tensors go: a device, or a function of each tensor and the place that the file has for it (`'cuda:0'`; null
    * where the format has none) that returns the tensor to take. Default: the CPU, wherever they were saved.
    */
-  readonly mapLocation?: string | Placement | undefined;
+  readonly mapLocation?: string | Relocation | undefined;
   /** Whether files of PyTorch's are read as well. Default true. */
   readonly supportPytorchFormat?: boolean | undefined;
 }
@@ -120,7 +120,7 @@ const cannotLoad = (name: string | null, reason: string): string =>
 /** What is in a folder's pickle; each tensor's file is compared with its own length. */
 const folderLength = (folder: Folder): number => folder.size('pickled_data') ?? 0;
 
-const placement = (mapLocation: string | Placement | undefined): Placement | null => {
+const placement = (mapLocation: string | Relocation | undefined): Relocation | null => {
   if (mapLocation === undefined) return null;
   if (typeof mapLocation === 'function') return mapLocation;
   backendOf(mapLocation);

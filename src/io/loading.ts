@@ -16,7 +16,7 @@ const MAX_BYTES = 2 ** 31 - 2 ** 16;
 const BYTES_PER_BYTE = 4;
 
 /** Where tensors shall lie: given each tensor and the place that the file has for it (`cuda:0`; null if it has none). */
-export type Placement = (tensor: Tensor, location: string | null) => Tensor;
+export type Relocation = (tensor: Tensor, location: string | null) => Tensor;
 
 /** Throws without a place; whoever knows where in the file it happened adds that. */
 export const refuse = (problem: string): never => {
@@ -59,7 +59,7 @@ export class Loading {
   /** @param fileBytes  how long the file is */
   constructor(
     fileBytes: number,
-    private readonly place: Placement | null = null,
+    private readonly place: Relocation | null = null,
   ) {
     this.budget = BYTES_PER_BYTE * fileBytes;
   }

@@ -33,7 +33,7 @@ export { Parameter } from '../tensor/parameter.ts';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.ts';
 export type { ModuleSummary, TensorSummary } from './repr.ts';
 export type { Slice } from './slices.ts';
-export type { ModuleRecord, ModuleSnapshot, TensorRecord } from './snapshot.ts';
+export type { ModuleRecord, ModuleSnapshot, SnapshotValue, TensorRecord } from './snapshot.ts';
 export { StateDict } from '../io/state-dict.ts';
 export type { Loadable, NestedNumbers, ShapedArray, StateDictLike, StateDictOptions } from './state-dict.ts';
 export type { StateKey } from './state-key.ts';

@@ -46,7 +46,7 @@ export interface TensorRecord {
   readonly storage: number;
 }
 
-type SnapshotValue =
+export type SnapshotValue =
   | undefined
   | null
   | boolean

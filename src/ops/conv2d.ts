@@ -263,9 +263,6 @@ const namedPadding = (
       [0, 0],
       [0, 0],
     ];
-  if (name !== 'same') {
-    throw new RuntimeError(`Invalid padding string: '${name}'`);
-  }
   if (stride.some((step) => step !== 1))
     throw new RuntimeError("padding='same' is not supported for strided convolutions");
   const around = (axis: number): readonly [number, number] => {

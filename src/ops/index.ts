@@ -109,8 +109,11 @@ export {
   sum,
   variance as var,
   type ValuesAndIndices,
+  type Axes,
+  type ReduceOptions,
+  type VarOptions,
 } from './reductions.ts';
-export { logSoftmax, softmax } from './softmax.ts';
+export { logSoftmax, softmax, type SoftmaxOptions } from './softmax.ts';
 export {
   acos,
   acosh,
@@ -166,4 +169,5 @@ export {
   unbind,
   unflatten,
   unsqueeze,
+  type Sizes,
 } from './views.ts';

@@ -74,7 +74,7 @@ const constantPad = (x: Tensor, sizes: readonly number[], value: number): Tensor
 /**
  * Pads a tensor.
  *
- * @param pad  [left, right, top, bottom, …]: pairs from the last axis on; negative sizes crop
+ * @param sizes  [left, right, top, bottom, …]: pairs from the last axis on; negative sizes crop
  * @param mode  `'constant'` (default) with `value` (default 0); `'reflect'` mirrors without repeating the edge;
  *   `'replicate'` repeats the edge; `'circular'` wraps around. The last three pad the last two axes of [N, C, H, W] or
  *   [C, H, W], or the last of [N, C, W] or [C, W].

@@ -18,7 +18,7 @@ export interface AdamOptions {
   maximize: boolean;
 }
 
-interface AdamState {
+export interface AdamState {
   step: number;
   expAvg: Tensor;
   expAvgSq: Tensor;

@@ -1,4 +1,4 @@
 /** Optimizers. @see torch.optim */
 export { Optimizer, type ParamGroup, type ParamsInput } from './optimizer.ts';
-export { SGD, type SGDOptions } from './sgd.ts';
-export { Adam, AdamW, type AdamOptions } from './adam.ts';
+export { SGD, type SGDOptions, type SGDState } from './sgd.ts';
+export { Adam, AdamW, type AdamOptions, type AdamState } from './adam.ts';

@@ -17,7 +17,7 @@ export interface SGDOptions {
   maximize: boolean;
 }
 
-interface SGDState {
+export interface SGDState {
   momentumBuffer: Tensor;
 }
 

@@ -132,9 +132,8 @@ export const py = (value: unknown): string => {
 /** TypeScript's. */
 export const ts = (value: unknown): string => {
   if (value === null || value === undefined) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(ts).join(', ')}]`;
-  return String(value);
+  return JSON.stringify(value);
 };
 
 export const pyDtype = (dtype: DType): string => `torch.${dtype}`;
