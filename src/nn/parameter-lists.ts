@@ -74,7 +74,7 @@ export class ParameterList<Value = Tensor> extends Module<never[], never> implem
         `ParameterList.extend should be called with an iterable, but got ${typeName(values)}`,
       );
     }
-    for (const value of [...(values)]) this.append(value);
+    for (const value of [...values]) this.append(value);
     return this;
   }
 

@@ -313,8 +313,8 @@ describe('handles', () => {
     const relu = new nn.ReLU();
     const hook = vi.fn();
     {
-      using _full = relu.registerFullBackwardHook(() => hook());
-      using _tensor = x.registerHook(() => hook());
+      using _full = relu.registerFullBackwardHook(() => void hook());
+      using _tensor = x.registerHook(() => void hook());
       relu(x).sum().backward();
     }
     relu(x).sum().backward();
