@@ -1,40 +1,20 @@
-import { parseArgs } from 'node:util';
-import { millrace } from './peers/millrace.ts';
-import { ortNode } from './peers/ort-node.ts';
-import { ortWeb } from './peers/ort-web.ts';
-import { tfjsWasm } from './peers/tfjs-wasm.ts';
-import { torch } from './peers/torch.ts';
-import { machine, summary, taskReport, writeJson } from './report.ts';
-import { measure, type Measurement } from './runner.ts';
-import type { Direction, OpenPeer, Peer, Task } from './task.ts';
-import { conv2dTasks, randomShapes, standardShapes } from './tasks/conv2d.ts';
-import { matmulTasks } from './tasks/matmul.ts';
-import { opsTasks } from './tasks/ops.ts';
-import { trainStepTasks } from './tasks/train-step.ts';
-
-const peers: readonly Peer[] = [ortWeb, tfjsWasm, ortNode, torch];
-const directions: readonly Direction[] = ['forward', 'input-grad', 'weight-grad'];
-
-const usage = `usage: npm run bench -- <what> [options]
-
-what
-  conv2d      convolutions: the layers in bench/shapes.json, or random ones
-  matmul      matrix products
-  ops         add, relu, sum, softmax, pooling, normalization
-  train-step  one step of training LeNet, batch 64
-
-options
-  --filter TEXT         only tasks whose name contains TEXT
-  --peers A,B           of ${peers.map(({ name }) => name).join(', ')}; default: all that are there
-  --threads N           threads of each contender; default 1
-  --runs N              timed runs of each contender; default: as many as take half a second, at least 15
-  --json FILE           write all figures to FILE
-  --direction D         conv2d: ${directions.join(', ')}; default forward
-  --random N, --seed S  conv2d: N random shapes, drawn by seed S (default 0)`;
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { chart } from './chart.ts';
+import { measureFirstCalls } from './first-call.ts';
+import { openLane, type Lane } from './lanes.ts';
+import { page } from './page.ts';
+import { readOptions, usage, type Options, type Run } from './options.ts';
+import { summary, taskReport } from './report.ts';
+import { taskResult, type ContenderInfo, type Report, type TaskResult } from './results.ts';
+import { measure } from './runner.ts';
+import { suite, suiteInNodes } from './suite.ts';
+import { conv2dTasks, warmUpShape } from './tasks/conv2d.ts';
 
 /** @param argv the words after `npm run bench --` */
 export async function main(argv: string[]): Promise<void> {
-  let options;
+  let options: Options;
   try {
     options = readOptions(argv);
   } catch (error) {
@@ -42,98 +22,126 @@ export async function main(argv: string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const open = new Map<string, OpenPeer>();
-  const versions: Record<string, string> = {};
-  console.log(`${machine()}, Node ${process.versions.node}, threads: ${options.threads}`);
-  for (const peer of [millrace, ...options.peers]) {
+  switch (options.kind) {
+    case 'run':
+      await run(options, argv);
+      break;
+    case 'suite':
+      await runSuite(options.folder, options.words);
+      break;
+    case 'report':
+      writePage(options.files, options.out);
+      break;
+    case 'chart':
+      writeFileSync(options.out, chart(readReport(options.file), options.threads));
+      break;
+    default:
+      throw new TypeError(`no such kind: ${String(options satisfies never)}`);
+  }
+}
+
+async function run(options: Run, words: readonly string[]): Promise<void> {
+  console.log(machine());
+  const lanes: Lane[] = [];
+  const setups = [];
+  for (const setup of options.setups) {
     try {
-      const opened = await peer.open(options);
-      open.set(peer.name, opened);
-      versions[peer.name] = opened.version;
-      console.log(`  ${peer.name}: ${opened.version}`);
+      const lane = await openLane(setup);
+      lanes.push(lane);
+      setups.push(setup);
+      console.log(`  ${lane.info.id}: ${lane.info.version}`);
     } catch (error) {
-      console.log(`  ${peer.name} stays out: ${(error as Error).message}`);
+      const who = [setup.peer, setup.target].filter((part) => part !== undefined).join('-');
+      console.log(`  ${who}, threads ${setup.threads}, stays out: ${(error as Error).message}`);
     }
   }
   console.log();
 
-  const measurements: Measurement[] = [];
+  const peaks = new Map<string, number>();
+  const contenders = (): ContenderInfo[] =>
+    lanes.map(({ info }) => {
+      const peak = peaks.get(info.id);
+      return peak === undefined ? info : { ...info, peak };
+    });
+  const tasks: TaskResult[] = [];
+  const firstCalls = options.command === 'first-call';
+  const close = async (): Promise<void> => {
+    for (const { open } of lanes) await open.close();
+  };
   try {
+    if (firstCalls) await close();
     for (const task of options.tasks) {
-      const measurement = await measure(task, open, options);
-      measurements.push(measurement);
-      console.log(taskReport(measurement));
-      if (measurement.absences.some(({ failed }) => failed)) process.exitCode = 1;
+      const measured = taskResult(
+        firstCalls
+          ? await measureFirstCalls(task, warmUp(options), setups)
+          : await measure(task, lanes, { ...options, peaks }),
+      );
+      tasks.push(measured);
+      console.log(taskReport(measured, contenders()));
+      if (measured.absences.some(({ failed }) => failed)) process.exitCode = 1;
     }
   } finally {
-    for (const peer of open.values()) await peer.close();
+    if (!firstCalls) await close();
   }
-  console.log(summary([...open.keys()], measurements));
-  const { command, threads } = options;
-  if (options.json) writeJson(options.json, { command, threads, contenders: versions }, measurements);
-}
-
-interface Options {
-  readonly command: string;
-  readonly peers: readonly Peer[];
-  readonly tasks: Iterable<Task>;
-  readonly threads: number;
-  readonly runs: number | undefined;
-  readonly json: string | undefined;
-}
-
-function readOptions(argv: string[]): Options {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      filter: { type: 'string', default: '' },
-      peers: { type: 'string', default: peers.map(({ name }) => name).join() },
-      threads: { type: 'string', default: '1' },
-      runs: { type: 'string' },
-      json: { type: 'string' },
-      direction: { type: 'string', default: 'forward' },
-      random: { type: 'string' },
-      seed: { type: 'string', default: '0' },
-    },
+  console.log(summary({ tasks, contenders: contenders() }));
+  if (options.json === undefined) return;
+  writeReport(options.json, {
+    date: new Date().toISOString(),
+    machine: machine(),
+    command: options.command,
+    words: shown(words),
+    ...(options.direction === undefined ? {} : { direction: options.direction }),
+    contenders: contenders(),
+    tasks,
   });
-  const oneOf = <T>(option: string, choices: ReadonlyMap<string, T>, value: string): T => {
-    const choice = choices.get(value);
-    if (choice !== undefined) return choice;
-    throw new RangeError(`${option} '${value}' is none of ${[...choices.keys()].join(', ')}`);
-  };
-  const whole = (option: string, value: string, least: number): number => {
-    const number = Number(value);
-    if (Number.isInteger(number) && number >= least) return number;
-    throw new RangeError(`${option} must be a whole number from ${least}, not '${value}'`);
-  };
-  const named = ({ name }: { name: string }): boolean => name.includes(values.filter);
+}
 
-  const [command = '', ...rest] = positionals;
-  if (rest.length > 0) throw new RangeError(`one thing at a time: '${rest.join(' ')}' is too much`);
-  const convolutions = (): Iterable<Task> => {
-    const shapes =
-      values.random === undefined
-        ? standardShapes()
-        : randomShapes(whole('--random', values.random, 1), whole('--seed', values.seed, 0));
-    const direction = oneOf('--direction', new Map(directions.map((d) => [d, d])), values.direction);
-    return conv2dTasks(shapes.filter(named), direction);
-  };
-  const commands = new Map<string, () => Iterable<Task>>([
-    ['conv2d', convolutions],
-    ['matmul', () => [...matmulTasks()].filter(named)],
-    ['ops', () => [...opsTasks()].filter(named)],
-    ['train-step', () => [...trainStepTasks()].filter(named)],
-  ]);
-  return {
-    command,
-    peers: values.peers
-      .split(',')
-      .filter(Boolean)
-      .map((name) => oneOf('--peers', new Map(peers.map((p) => [p.name, p])), name)),
-    tasks: oneOf('<what>', commands, command)(),
-    threads: whole('--threads', values.threads, 1),
-    runs: values.runs === undefined ? undefined : whole('--runs', values.runs, 1),
-    json: values.json,
-  };
+/** The command without what is only true of this machine: the JSON's path, and those of other Nodes. */
+const shown = (words: readonly string[]): string[] =>
+  words
+    .filter((word, i) => word !== '--json' && words[i - 1] !== '--json')
+    .map((word, i, all) => (all[i - 1] === '--node' && word !== '.' ? '"$NODE"' : word));
+
+const warmUp = ({ direction = 'forward' }: Run) => {
+  const [task] = conv2dTasks([warmUpShape], direction);
+  return task!;
+};
+
+/** Everything that the page shows. Words behind the folder, such as `--ms 200`, go to every run. */
+async function runSuite(folder: string, words: readonly string[]): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const inNodes = words.includes('--node') ? [suiteInNodes] : [];
+  const withoutNodes = words.filter((word, i) => word !== '--node' && words[i - 1] !== '--node');
+  for (const [name, command] of [...suite, ...inNodes]) {
+    const own = inNodes.length > 0 && name === suiteInNodes[0] ? words : withoutNodes;
+    const start = performance.now();
+    console.log(`=== ${name}: ${command} ${own.join(' ')}`);
+    await main([...command.split(' '), ...own, '--json', join(folder, `${name}.json`)]);
+    console.log(`=== ${name}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+  }
+}
+
+const readReport = (file: string): Report => JSON.parse(readFileSync(file, 'utf8')) as Report;
+
+/** Figures with five digits, one line for each result. */
+function writeReport(file: string, report: Report): void {
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+  const lines = JSON.stringify(report, rounded, 1).replaceAll(
+    /\{\s*("(?:contender|id|peer)":[^{}]*?)\s*\}/g,
+    (_, inner: string) => `{ ${inner.replaceAll(/\n\s*/g, ' ')} }`,
+  );
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${lines}\n`);
+}
+
+function writePage(files: readonly string[], out: string): void {
+  const { text, charts } = page(files.map(readReport));
+  writeFileSync(out, text);
+  for (const [name, svg] of charts) writeFileSync(join(dirname(out), name), svg);
+}
+
+function machine(): string {
+  const all = cpus();
+  return `${all.length} × ${all[0]?.model.trim() ?? process.arch}`;
 }

@@ -1,158 +1,124 @@
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+/** Tables on the terminal. */
 import Table from 'cli-table3';
-import { describeShape } from './tasks/conv2d.ts';
-import type { Measurement, Result } from './runner.ts';
-import type { Task } from './task.ts';
+import {
+  digits,
+  duration,
+  figure,
+  groupsOf,
+  isOurs,
+  overall,
+  percent,
+  resultOf,
+  shareOfPeak,
+  standing,
+  times,
+  unitOf,
+  type ContenderInfo,
+  type Group,
+  type Overall,
+  type Report,
+  type TaskResult,
+} from './results.ts';
+import type { Result } from './runner.ts';
 
-/** The contender that the others are compared with. */
-const OURS = 'millrace';
-
-/** How many times as long as Millrace a peer takes: by the fastest runs, and by the medians. */
-interface Ratio {
-  readonly min: number;
-  readonly median: number;
-}
-
-function ratioOf(peer: Result, { results }: Measurement): Ratio | undefined {
-  const ours = results.find(({ contender }) => contender === OURS);
-  if (!ours || peer === ours) return undefined;
-  return { min: peer.min / ours.min, median: peer.median / ours.median };
-}
-
-/** 10⁹ floating-point operations a second, those of the definition. */
-const gflops = (task: Task, ms: number): number | undefined =>
-  task.flops ? task.flops / ms / 1e6 : undefined;
-
-const describe = (task: Task): string =>
-  task.op === 'conv2d'
-    ? describeShape(task.shape)
-    : Object.values(task.inputs)
-        .map(({ shape }) => `[${shape.join('×')}]`)
-        .join(' ');
+type Cell = [string, (result: Result, contender: ContenderInfo, group: Group) => string];
 
 /** A block for one task: its name, then a line for each contender. Columns that would be empty are left out. */
-export function taskReport(measurement: Measurement): string {
-  const { task, results, absences } = measurement;
-  const columns: readonly [string, (result: Result) => string][] = [
-    ['', ({ contender }) => contender],
+export function taskReport(task: TaskResult, contenders: readonly ContenderInfo[]): string {
+  const blocks = groupsOf({ contenders }).map((group) => groupBlock(task, group));
+  const absent = task.absences.map(
+    ({ contender, reason, failed }) => `${failed ? '!' : ' '}${contender}: ${reason}\n`,
+  );
+  const size = task.flops ? `  ${digits(task.flops / 1e6)} MFLOP` : '';
+  return `${task.name}  ${task.what}${size}\n${blocks.join('\n')}\n${absent.join('')}`;
+}
+
+function groupBlock(task: TaskResult, group: Group): string {
+  const ofStanding = (ours: ContenderInfo, which: 'min' | 'median'): string => {
+    const found = isOurs(ours) ? standing(ours, task, group) : undefined;
+    return found ? times(found[which]) : '';
+  };
+  const optional = (value: number | undefined, show: (value: number) => string): string =>
+    value === undefined ? '' : show(value);
+  const unit = unitOf([task]);
+  const columns: readonly Cell[] = [
+    [headOf(group), (_, { name }) => name],
+    ['first call', ({ first }) => optional(first, duration)],
     ['min', ({ min }) => duration(min)],
     ['median', ({ median }) => duration(median)],
-    ['GFLOP/s', ({ min }) => number(gflops(task, min))],
-    ['(median)', ({ median }) => number(gflops(task, median))],
-    ['ratio', (result) => times(ratioOf(result, measurement)?.min)],
-    ['(median)', (result) => times(ratioOf(result, measurement)?.median)],
-    ['error', ({ error }) => error.toExponential(0)],
+    [unit, ({ min }) => (unit === 'time' ? '' : figure(task, min))],
+    ['(median)', ({ median }) => (unit === 'time' ? '' : figure(task, median))],
+    ['of peak', ({ min }, contender) => optional(shareOfPeak(contender, task, min), percent)],
+    ['to rival', (_, contender) => ofStanding(contender, 'min')],
+    ['(median)', (_, contender) => ofStanding(contender, 'median')],
+    ['error', ({ error }) => (error === 0 ? '' : error.toExponential(0))],
   ];
-  const filled = columns.filter(([, cell]) => results.some((result) => cell(result) !== ''));
-  const table = plainTable(filled.map(([head]) => head));
-  for (const result of results) table.push(filled.map(([, cell]) => cell(result)));
-  const size = task.flops ? `  ${number(task.flops / 1e6)} MFLOP` : '';
-  const absent = absences.map(
-    ({ contender, reason, failed }) => `\n ${failed ? '!' : ' '}${contender} ${reason}`,
-  );
-  return `${task.name}  ${describe(task)}${size}\n${table.toString()}${absent.join('')}\n`;
+  const rows = group.contenders.flatMap((contender) => {
+    const result = resultOf(contender, task);
+    return result ? [columns.map(([, cell]) => cell(result, contender, group))] : [];
+  });
+  const filled = columns.flatMap((_, i) => (rows.some((row) => row[i] !== '') ? [i] : []));
+  const table = plainTable(filled.map((i) => columns[i]![0]));
+  for (const row of rows) table.push(filled.map((i) => row[i]!));
+  return table.toString();
 }
 
-/** All tasks on one page: our figure, and each peer's with its ratio to ours; geometric means at the end. */
-export function summary(names: readonly string[], measurements: readonly Measurement[]): string {
-  const table = plainTable(['', ...names]);
-  for (const measurement of measurements) {
-    const { task, results } = measurement;
-    const cell = (name: string): string => {
-      const result = results.find(({ contender }) => contender === name);
-      if (!result) return '–';
-      const figure = task.flops ? number(gflops(task, result.min)) : duration(result.min);
-      return `${figure} ${times(ratioOf(result, measurement)?.min)}`.trimEnd();
-    };
-    table.push([task.name, ...names.map(cell)]);
+const headOf = ({ threads, node }: Group): string =>
+  `${threads} ${threads === 1 ? 'thread' : 'threads'}, Node ${node?.split('.')[0] ?? ''}`;
+
+/** All tasks on one page: the figures, with each peer's time over ours; how we stand over all at the end. */
+export function summary({ tasks, contenders }: Pick<Report, 'tasks' | 'contenders'>): string {
+  if (tasks.some(({ results }) => results.some(({ first }) => first !== undefined))) {
+    const calls = groupsOf({ contenders }).map((group) => groupSummary(tasks, group));
+    return `first call in a process / median of later ones\n\n${calls.join('\n\n')}\n`;
   }
-  const means = geometricMeans(measurements);
-  if (means.size > 0) {
-    const row = (label: string, of: (mean: Ratio) => number): string[] => [
-      label,
-      ...names.map((name) => {
-        const mean = means.get(name);
-        return mean ? times(of(mean)) : '';
-      }),
-    ];
-    table.push(row('geometric mean, fastest runs', ({ min }) => min));
-    table.push(row('geometric mean, medians', ({ median }) => median));
-  }
-  const unit = measurements.every(({ task }) => task.flops) ? 'GFLOP/s' : 'GFLOP/s or time';
-  return `${unit} of the fastest runs, and ×: a peer's time over Millrace's\n${table.toString()}\n`;
+  const note = [
+    `${unitOf(tasks)} of the fastest runs; for ours (% of the peak) ×: the time of the fastest rival over ours.`,
+    'Rivals: of wasm ort-web and tfjs-wasm, of machine code ort-node and torch.',
+  ].join('\n');
+  const pages = groupsOf({ contenders }).map((group) => groupSummary(tasks, group));
+  return `${note}\n\n${pages.join('\n\n')}\n`;
 }
 
-/** For each peer, over the tasks that both it and Millrace did. */
-function geometricMeans(measurements: readonly Measurement[]): Map<string, Ratio> {
-  const ratios = new Map<string, Ratio[]>();
-  for (const measurement of measurements) {
-    for (const result of measurement.results) {
-      const ratio = ratioOf(result, measurement);
-      if (ratio) ratios.set(result.contender, [...(ratios.get(result.contender) ?? []), ratio]);
-    }
-  }
-  const mean = (values: readonly number[]): number =>
-    Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-  return new Map(
-    [...ratios].map(([name, list]) => [
-      name,
-      { min: mean(list.map(({ min }) => min)), median: mean(list.map(({ median }) => median)) },
-    ]),
-  );
-}
-
-export interface Run {
-  readonly command: string;
-  readonly threads: number;
-  /** Name → version. */
-  readonly contenders: Readonly<Record<string, string>>;
-}
-
-/** Everything that was measured, with the machine it was measured on. Times are in milliseconds. */
-export function writeJson(path: string, run: Run, measurements: readonly Measurement[]): void {
-  const report = {
-    date: new Date().toISOString(),
-    machine: machine(),
-    node: process.versions.node,
-    v8: process.versions.v8,
-    ...run,
-    tasks: measurements.map((measurement) => {
-      const { task, results, absences } = measurement;
-      const { inputs: _, expected: __, ...rest } = task;
-      return {
-        ...rest,
-        results: results.map((result) => ({
-          ...result,
-          gflops: gflops(task, result.min),
-          gflopsMedian: gflops(task, result.median),
-          ratio: ratioOf(result, measurement),
-        })),
-        absences,
-      };
+function groupSummary(tasks: readonly TaskResult[], group: Group): string {
+  const table = plainTable([headOf(group), ...group.contenders.map(({ name }) => name)]);
+  for (const task of tasks)
+    table.push([task.name, ...group.contenders.map((c) => summaryCell(c, task, group))]);
+  const row = (label: string, of: (all: Overall) => number): string[] => [
+    label,
+    ...group.contenders.map((contender) => {
+      const all = isOurs(contender) ? overall(contender, tasks, group) : undefined;
+      return all ? times(of(all)) : '';
     }),
-    geometricMeans: Object.fromEntries(geometricMeans(measurements)),
-  };
-  writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`);
+  ];
+  const calls = tasks.some(({ results }) => results.some(({ first }) => first !== undefined));
+  if (tasks.length > 1 && !calls) {
+    table.push(row('least', ({ least }) => least));
+    table.push(row('geometric mean', ({ mean }) => mean));
+    table.push(row('geometric mean of medians', ({ meanOfMedians }) => meanOfMedians));
+  }
+  const peaks = group.contenders.map(({ peak }) => (peak === undefined ? '' : digits(peak)));
+  if (tasks.some(({ flops }) => flops > 0) && peaks.some((peak) => peak !== '')) {
+    table.push(['multiply-add peak, GFLOP/s', ...peaks]);
+  }
+  return table.toString();
 }
 
-export function machine(): string {
-  const all = cpus();
-  return `${all.length} × ${all[0]?.model.trim() ?? process.arch}`;
+function summaryCell(contender: ContenderInfo, task: TaskResult, group: Group): string {
+  const result = resultOf(contender, task);
+  if (!result) return '–';
+  if (result.first !== undefined) return `${duration(result.first)} / ${duration(result.median)}`;
+  const own = isOurs(contender);
+  const share = own ? shareOfPeak(contender, task, result.min) : undefined;
+  const versus = own ? standing(contender, task, group) : undefined;
+  return [
+    figure(task, result.min),
+    share === undefined ? '' : `(${percent(share)})`,
+    versus ? times(versus.min) : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
 }
-
-const duration = (ms: number): string =>
-  ms < 0.001
-    ? `${(ms * 1e6).toFixed(0)} ns`
-    : ms < 1
-      ? `${(ms * 1e3).toPrecision(3)} µs`
-      : `${number(ms)} ms`;
-
-/** Three significant digits, no exponent. */
-const number = (value: number | undefined): string =>
-  value === undefined ? '' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-
-const times = (ratio: number | undefined): string => (ratio === undefined ? '' : `×${ratio.toFixed(2)}`);
 
 /** Columns without lines: the first to the left, figures to the right. */
 function plainTable(head: string[]): Table.Table {

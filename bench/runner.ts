@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lane } from './lanes.ts';
 import { Random } from './random.ts';
-import { Refusal, type Contender, type OpenPeer, type Task } from './task.ts';
+import { Refusal, type Contender, type Task } from './task.ts';
 
 export interface Result {
+  /** The id of its lane. */
   readonly contender: string;
   /** Milliseconds per run. */
   readonly min: number;
@@ -12,6 +14,8 @@ export interface Result {
   readonly repeats: number;
   /** Largest difference from the oracle, relative to the largest output. */
   readonly error: number;
+  /** Milliseconds of the first call of this shape in a process, where that was measured. */
+  readonly first?: number;
 }
 
 /** A contender that was not timed: it cannot do the task, or (`failed`) it threw, or its output is wrong. */
@@ -28,15 +32,16 @@ export interface Measurement {
 }
 
 export interface RunnerOptions {
-  readonly threads: number;
-  /** Timed samples of each contender; by default as many as fill half a second, and at least 15. */
+  /** Timed samples of each contender; by default as many as fill its `milliseconds`, and at least 15. */
   readonly runs?: number | undefined;
+  readonly milliseconds: number;
+  /** The highest peak of each lane so far, by its id; GFLOP/s. */
+  readonly peaks: Map<string, number>;
 }
 
 /** Timed samples in a row, before it is the next contender's turn. */
 const TURN = 3;
 const MIN_SAMPLES = 15;
-const MS_PER_CONTENDER = 500;
 const WARM_UP_MS = 150;
 /** Runs shorter than this are repeated within a sample, so that the clock's grain does not show. */
 const SAMPLE_MS = 0.05;
@@ -52,34 +57,32 @@ const TOLERANCE = 1e-4;
  */
 export async function measure(
   task: Task,
-  peers: ReadonlyMap<string, OpenPeer>,
-  { threads, runs }: RunnerOptions,
+  lanes: readonly Lane[],
+  { runs, milliseconds, peaks }: RunnerOptions,
 ): Promise<Measurement> {
   const absences: Absence[] = [];
   const entrants: Entrant[] = [];
   const oracle = new Oracle(task);
-  for (const [name, peer] of peers) {
+  for (const lane of lanes) {
     let contender: Contender | undefined;
     try {
-      contender = await peer.prepare(task);
-      const error = oracle.check(name, await contender.output());
-      entrants.push({ name, contender, error, repeats: await warmUp(contender), times: [] });
+      contender = await lane.open.prepare(task);
+      const error = oracle.check(lane.info.name, await contender.output());
+      entrants.push({ lane, contender, error, repeats: await warmUp(contender), times: [] });
     } catch (error) {
       await contender?.dispose();
-      absences.push({
-        contender: name,
-        reason: (error as Error).message,
-        failed: !(error instanceof Refusal),
-      });
+      absences.push(absenceOf(lane, error as Error));
     }
   }
+  await notePeaks(lanes, peaks);
 
-  const until = performance.now() + MS_PER_CONTENDER * entrants.length;
+  const until = performance.now() + milliseconds * entrants.length;
   const enough = (samples: number): boolean =>
     runs === undefined ? samples >= MIN_SAMPLES && performance.now() >= until : samples >= runs;
+  const threaded = lanes.some(({ info }) => info.threads > 1);
   for (let samples = 0; entrants.length > 0 && !enough(samples); samples += TURN) {
     for (const { contender, repeats, times } of entrants) {
-      if (threads > 1) await sleep(SETTLE_MS);
+      if (threaded) await sleep(SETTLE_MS);
       await contender.time(1, repeats);
       times.push(...(await contender.time(TURN, repeats)));
     }
@@ -88,20 +91,37 @@ export async function measure(
   return { task, absences, results: entrants.map(toResult) };
 }
 
+export const absenceOf = ({ info }: Lane, error: Error): Absence => ({
+  contender: info.id,
+  reason: error.message,
+  failed: !(error instanceof Refusal),
+});
+
+/** The machine's speed changes with its load and warmth, so the peak is looked for all the time. */
+async function notePeaks(lanes: readonly Lane[], peaks: Map<string, number>): Promise<void> {
+  for (const { info, open } of lanes) {
+    if (open.peak) peaks.set(info.id, Math.max(peaks.get(info.id) ?? 0, await open.peak()));
+  }
+}
+
 interface Entrant {
-  readonly name: string;
+  readonly lane: Lane;
   readonly contender: Contender;
   readonly error: number;
   readonly repeats: number;
   readonly times: number[];
 }
 
-function toResult({ name, times, repeats, error }: Entrant): Result {
+function toResult({ lane, times, repeats, error }: Entrant): Result {
+  const { min, median } = extremes(times);
+  return { contender: lane.info.id, min, median, samples: times.length, repeats, error };
+}
+
+export function extremes(times: readonly number[]): { min: number; median: number } {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (i: number): number => sorted[i] ?? Number.NaN;
   const half = sorted.length / 2;
-  const median = (at(Math.ceil(half) - 1) + at(Math.floor(half))) / 2;
-  return { contender: name, min: at(0), median, samples: times.length, repeats, error };
+  return { min: at(0), median: (at(Math.ceil(half) - 1) + at(Math.floor(half))) / 2 };
 }
 
 /** Runs until compilers and caches have seen enough; gives the repeats that fill a sample. */

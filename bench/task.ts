@@ -40,12 +40,28 @@ export interface Conv2dTask {
  *
  * - `matmul` a [M, K], b [K, N]
  * - `add` a, b of one shape
- * - `relu` and `sum` (of all elements) x
+ * - `relu`, `sigmoid`, and `sum` (of all elements) x
+ * - `mean` x, over the last axis
  * - `softmax` x, over the last axis
- * - `maxPool2d` x [N, C, H, W], kernel 2, stride 2
+ * - `transpose` x [M, N]: a copy with the axes exchanged
+ * - `maxPool2d`, `avgPool2d` x [N, C, H, W], kernel 2, stride 2
  * - `batchNorm` x [N, C, H, W], mean, variance, weight, bias [C], as in inference, eps 1e-5
+ * - `batchNormTraining` x [N, C, H, W], weight, bias [C]: by the batch's own mean and variance, eps 1e-5
  */
-export const simpleOps = ['matmul', 'add', 'relu', 'sum', 'softmax', 'maxPool2d', 'batchNorm'] as const;
+export const simpleOps = [
+  'matmul',
+  'add',
+  'relu',
+  'sigmoid',
+  'sum',
+  'mean',
+  'softmax',
+  'transpose',
+  'maxPool2d',
+  'avgPool2d',
+  'batchNorm',
+  'batchNormTraining',
+] as const;
 export type SimpleOp = (typeof simpleOps)[number];
 
 export interface SimpleTask {
@@ -54,28 +70,34 @@ export interface SimpleTask {
 }
 
 /**
- * One step of training LeNet-5 with ReLU and max pooling (6 and 16 channels of 5×5, the first padded by 2, then
- * 120, 84, 10): forward, cross entropy, backward, SGD with momentum. Initial weights are those of seed 0, in
- * PyTorch's order; the output is the loss of three successive steps.
+ * One step of training the LeNet of examples/mnist: convolutions of 5×5 to 16 and 32 channels, the first padded by
+ * 2, each with ReLU and max pooling, then 128 and 10 features with dropout between; forward, cross entropy, backward,
+ * Adam, and a look at the loss. Initial weights are those of seed 0; the output is the loss of three successive steps.
  */
 export interface TrainStepTask {
   readonly op: 'trainStep';
   /** images [N, 1, 28, 28]; labels [N], whole numbers 0 … 9. */
   readonly inputs: { readonly images: HostTensor; readonly labels: HostTensor };
   readonly learningRate: number;
-  readonly momentum: number;
 }
 
 export type Task = (Conv2dTask | SimpleTask | TrainStepTask) & {
   readonly name: string;
   /** Floating-point operations of the definition (a multiply and an add are two); 0 where they say nothing. */
   readonly flops: number;
+  /** Bytes of the inputs and of the output, where memory bounds the speed; else 0. */
+  readonly bytes: number;
   /** Element `index` of the output by the definition, in float64, where the task can tell. */
   readonly expected?: (index: number) => number;
 };
 
+/** What crosses to a contender's process. */
+export type TaskMessage = Omit<Task, 'expected'>;
+
 /** A task made ready in one library: constants are where that library wants them, the graph is built. */
 export interface Contender {
+  /** Milliseconds that the library needed to build something for just this task, as a part of its first call. */
+  readonly setupMs?: number;
   /** Milliseconds per run, one figure for each of `samples`; a sample is `repeats` runs in a row. */
   time(samples: number, repeats: number): number[] | Promise<number[]>;
   /** Runs anew and gives the result in PyTorch's layout. */
@@ -85,20 +107,31 @@ export interface Contender {
 
 /** A library that takes part. */
 export interface Peer {
-  readonly name: string;
+  readonly name: PeerName;
   /** @throws where the library is not there, with a message that says so. */
   open(options: PeerOptions): Promise<OpenPeer>;
 }
 
+export const peerNames = ['millrace', 'ort-node', 'torch', 'ort-web', 'tfjs-wasm'] as const;
+export type PeerName = (typeof peerNames)[number];
+
+export type Precision = 'high' | 'highest';
+
 export interface PeerOptions {
   readonly threads: number;
+  /** Millrace's `setFloat32ConvPrecision`. */
+  readonly precision?: Precision;
 }
 
 export interface OpenPeer {
-  /** The version, and what else decides about speed (target, instruction set). */
+  /** The version, and what else decides about speed (instruction set, BLAS). */
   readonly version: string;
+  /** Millrace: what its kernels are assembled for. */
+  readonly target?: string;
   /** @throws Refusal where the library cannot do this task. */
   prepare(task: Task): Contender | Promise<Contender>;
+  /** GFLOP/s of multiply-adds on registers, right now, where the library can measure it. */
+  peak?(): number | Promise<number>;
   close(): void | Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import type * as Millrace from '../../dist/index.js';
+import type * as Millrace from '../../src/index.ts';
+import { measurePeak, type Rooms } from '../peak.ts';
 import {
   timeSync,
   type Contender,
@@ -17,15 +18,28 @@ type Tensor = Millrace.Tensor;
 /** Millrace as it was built last, in the folder above; MILLRACE_TARGET pins what it compiles for. */
 export const millrace: Peer = {
   name: 'millrace',
-  async open({ threads }) {
-    const entry = new URL('../../dist/index.js', import.meta.url);
-    if (!existsSync(entry)) throw new Error('dist/index.js is missing: npm run build makes it');
-    const flow = (await import(entry.href)) as Flow;
+  async open({ threads, precision }) {
+    const built = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
+    if (!existsSync(new URL(built('index.js')))) {
+      throw new Error('dist/index.js is missing: npm run build makes it');
+    }
+    const flow = (await import(built('index.js'))) as Flow;
     flow.setNumThreads(threads);
-    const target = process.env['MILLRACE_TARGET'] ?? 'chosen by itself';
+    if (precision !== undefined) flow.setFloat32ConvPrecision(precision);
+    const rooms = Object.assign(
+      {},
+      ...(await Promise.all(
+        ['lang/index.js', 'device/memory.js', 'device/launch.js', 'device/target.js'].map(
+          (path) => import(built(path)) as Promise<Partial<Rooms>>,
+        ),
+      )),
+    ) as Rooms;
+    const target = rooms.currentTarget().name;
     return {
       version: `dist/, target ${target}, threads: ${String(flow.getNumThreads())}`,
+      target,
       prepare: (task) => prepare(flow, task),
+      peak: () => measurePeak(rooms, threads),
       close: () => undefined,
     };
   },
@@ -36,7 +50,10 @@ function prepare(flow: Flow, task: Task): Contender {
   const steps = task.op === 'trainStep' ? 3 : 1;
   return {
     time: timeSync(run),
-    output: () => Float32Array.from(Array.from({ length: steps }, () => [...floats(run())]).flat()),
+    output: () => {
+      if (steps === 1) return floats(run());
+      return Float32Array.from(Array.from({ length: steps }, () => [...floats(run())]).flat());
+    },
     dispose: () => undefined,
   };
 }
@@ -92,12 +109,24 @@ function simple(flow: Flow, task: SimpleTask): () => Tensor {
       return () => flow.add(x, y);
     case 'relu':
       return () => flow.relu(x);
+    case 'sigmoid':
+      return () => flow.sigmoid(x);
     case 'sum':
       return () => flow.sum(x);
+    case 'mean':
+      return () => flow.mean(x, -1);
+    case 'transpose':
+      return () => flow.transpose(x, 0, 1).contiguous();
     case 'softmax':
       return () => flow.softmax(x, -1);
     case 'maxPool2d':
       return () => functional.maxPool2d(x, 2, { stride: 2 });
+    case 'avgPool2d':
+      return () => functional.avgPool2d(x, 2, { stride: 2 });
+    case 'batchNormTraining': {
+      const [, weight, bias] = tensors as [Tensor, Tensor, Tensor];
+      return () => functional.batchNorm(x, null, null, { weight, bias, training: true, eps: 1e-5 });
+    }
     case 'batchNorm': {
       const [, mean, variance, weight, bias] = tensors as [Tensor, Tensor, Tensor, Tensor, Tensor];
       return () => functional.batchNorm(x, mean, variance, { weight, bias, eps: 1e-5 });
@@ -107,31 +136,31 @@ function simple(flow: Flow, task: SimpleTask): () => Tensor {
   }
 }
 
-function trainStep(flow: Flow, { inputs, learningRate, momentum }: TrainStepTask): () => Tensor {
+function trainStep(flow: Flow, { inputs, learningRate }: TrainStepTask): () => Tensor {
   const { nn, optim } = flow;
   flow.manualSeed(0);
   const model = new nn.Sequential(
-    new nn.Conv2d(1, 6, 5, { padding: 2 }),
+    new nn.Conv2d(1, 16, 5, { padding: 2 }),
     new nn.ReLU(),
     new nn.MaxPool2d(2),
-    new nn.Conv2d(6, 16, 5),
+    new nn.Conv2d(16, 32, 5),
     new nn.ReLU(),
     new nn.MaxPool2d(2),
     new nn.Flatten(),
-    new nn.Linear(400, 120),
+    new nn.Linear(32 * 5 * 5, 128),
     new nn.ReLU(),
-    new nn.Linear(120, 84),
-    new nn.ReLU(),
-    new nn.Linear(84, 10),
+    new nn.Dropout(0.4),
+    new nn.Linear(128, 10),
   );
-  const optimizer = new optim.SGD(model.parameters(), { lr: learningRate, momentum });
+  const optimizer = new optim.Adam(model.parameters(), { lr: learningRate });
   const images = load(flow, inputs.images);
   const labels = flow.tensor(inputs.labels.data, { shape: inputs.labels.shape, dtype: 'int64' });
   return () => {
-    const loss = nn.functional.crossEntropy(model(images), labels);
     optimizer.zeroGrad();
+    const loss = nn.functional.crossEntropy(model(images), labels);
     loss.backward();
     optimizer.step();
+    loss.item();
     return loss;
   };
 }

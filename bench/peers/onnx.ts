@@ -63,8 +63,9 @@ const message = (...fields: readonly Uint8Array[]): Uint8Array => new Uint8Array
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];
-  for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) | 128);
-  return Uint8Array.of(...out, value);
+  let rest = BigInt.asUintN(64, BigInt(value)); // negative numbers as two's complement, ten bytes
+  for (; rest > 127n; rest >>= 7n) out.push(Number(rest & 127n) | 128);
+  return Uint8Array.of(...out, Number(rest));
 }
 
 const integer = (field: number, value: number): Uint8Array => message(varint(field * 8), varint(value));

@@ -11,7 +11,9 @@ export async function prepareOrt(
   options: Common.InferenceSession.SessionOptions,
 ): Promise<Contender> {
   const node = nodeOf(task);
+  const start = performance.now();
   const session = await InferenceSession.create(onnxModel(node), options);
+  const setupMs = performance.now() - start;
   const feeds = Object.fromEntries(
     node.inputs
       .filter(({ kind }) => kind === 'variable')
@@ -19,6 +21,7 @@ export async function prepareOrt(
   );
   const run = (): Promise<Common.InferenceSession.OnnxValueMapType> => session.run(feeds);
   return {
+    setupMs,
     time: timeAsync(run),
     output: async () => (await run())['output']?.data as Float32Array,
     dispose: () => session.release(),
@@ -47,13 +50,20 @@ function nodeOf(task: Task): OnnxNode {
       return { opType: 'Add', inputs: variables(task) };
     case 'relu':
       return { opType: 'Relu', inputs: variables(task) };
+    case 'sigmoid':
+      return { opType: 'Sigmoid', inputs: variables(task) };
     case 'sum':
       return { opType: 'ReduceSum', inputs: variables(task), attributes: { keepdims: 0 } };
+    case 'mean':
+      return { opType: 'ReduceMean', inputs: variables(task), attributes: { keepdims: 0, axes: [-1] } };
+    case 'transpose':
+      return { opType: 'Transpose', inputs: variables(task), attributes: { perm: [1, 0] } };
     case 'softmax':
       return { opType: 'Softmax', inputs: variables(task) };
     case 'maxPool2d':
+    case 'avgPool2d':
       return {
-        opType: 'MaxPool',
+        opType: task.op === 'maxPool2d' ? 'MaxPool' : 'AveragePool',
         inputs: variables(task),
         attributes: { kernel_shape: [2, 2], strides: [2, 2] },
       };
@@ -72,6 +82,7 @@ function nodeOf(task: Task): OnnxNode {
         ],
       };
     }
+    case 'batchNormTraining':
     case 'trainStep':
       throw new Refusal('does not train');
     default:

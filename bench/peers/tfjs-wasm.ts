@@ -18,14 +18,15 @@ import {
 export const tfjsWasm: Peer = {
   name: 'tfjs-wasm',
   async open({ threads }) {
+    if (threads > 1) throw new Error('in Node it has one thread');
     const tf = await import('@tensorflow/tfjs-core');
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
     wasm.setWasmPaths(`${dirname(entry)}/`);
-    wasm.setThreadsCount(threads);
+    wasm.setThreadsCount(1);
     if (!(await tf.setBackend('wasm'))) throw new Error('its wasm backend does not start');
     return {
-      version: `tfjs-core ${tf.version_core}, wasm, threads: ${wasm.getThreadsCount()}`,
+      version: `tfjs-core ${tf.version_core}, wasm`,
       prepare: (task) => prepare(tf, task),
       close: () => tf.removeBackend('wasm'),
     };
@@ -70,6 +71,18 @@ function prepare(tf: typeof Tf, task: Task): Contender {
       const [x] = values(task.inputs).map(plain) as [Tf.Tensor];
       return contender(() => tf.relu(x));
     }
+    case 'sigmoid': {
+      const [x] = values(task.inputs).map(plain) as [Tf.Tensor];
+      return contender(() => tf.sigmoid(x));
+    }
+    case 'mean': {
+      const [x] = values(task.inputs).map(plain) as [Tf.Tensor];
+      return contender(() => tf.mean(x, -1));
+    }
+    case 'transpose': {
+      const [x] = values(task.inputs).map(plain) as [Tf.Tensor];
+      return contender(() => tf.transpose(x));
+    }
     case 'sum': {
       const [x] = values(task.inputs).map(plain) as [Tf.Tensor];
       return contender(() => tf.sum(x));
@@ -82,6 +95,10 @@ function prepare(tf: typeof Tf, task: Task): Contender {
       const [x] = values(task.inputs).map(image) as [Image];
       return contender(() => tf.maxPool(x, 2, 2, 'valid'), toPyTorch);
     }
+    case 'avgPool2d': {
+      const [x] = values(task.inputs).map(image) as [Image];
+      return contender(() => tf.avgPool(x, 2, 2, 'valid'), toPyTorch);
+    }
     case 'batchNorm': {
       const [x, ...vectors] = values(task.inputs);
       const input = image(x as HostTensor);
@@ -93,6 +110,7 @@ function prepare(tf: typeof Tf, task: Task): Contender {
       ];
       return contender(() => tf.batchNorm(input, mean, variance, bias, weight, 1e-5), toPyTorch);
     }
+    case 'batchNormTraining':
     case 'trainStep':
       throw new Refusal('lacks gradients on its wasm backend');
     default:

@@ -12,7 +12,8 @@ import type { HostTensor, Peer, Task } from '../task.ts';
 export const torch: Peer = {
   name: 'torch',
   async open({ threads }) {
-    const server = new Server(findPython(), threads);
+    python ??= findPython();
+    const server = new Server(python, threads);
     const { version } = await server.ask({ op: 'version' });
     return {
       version: `PyTorch ${version}`,
@@ -29,6 +30,8 @@ export const torch: Peer = {
     };
   },
 };
+
+let python: string | undefined;
 
 function findPython(): string {
   const onPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'python3'));
@@ -61,7 +64,11 @@ class Server {
 
   constructor(python: string, threads: number) {
     const script = fileURLToPath(new URL('./torch_server.py', import.meta.url));
-    this.#process = spawn(python, [script, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const count = String(threads);
+    this.#process = spawn(python, [script, count], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
+    });
     this.#chunks = this.#process.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 

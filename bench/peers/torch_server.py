@@ -5,6 +5,7 @@ A message is a little-endian uint32, that many bytes of JSON, and then the raw f
 
 import json
 import os
+import re
 import struct
 import sys
 import time
@@ -55,30 +56,30 @@ def conv2d(task, t):
 class LeNet(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv1 = torch.nn.Conv2d(1, 6, 5, padding=2)
-        self.conv2 = torch.nn.Conv2d(6, 16, 5)
-        self.fc1 = torch.nn.Linear(400, 120)
-        self.fc2 = torch.nn.Linear(120, 84)
-        self.fc3 = torch.nn.Linear(84, 10)
+        self.conv1 = torch.nn.Conv2d(1, 16, 5, padding=2)
+        self.conv2 = torch.nn.Conv2d(16, 32, 5)
+        self.fc1 = torch.nn.Linear(32 * 5 * 5, 128)
+        self.drop = torch.nn.Dropout(0.4)
+        self.fc2 = torch.nn.Linear(128, 10)
 
     def forward(self, x):
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = F.relu(self.fc1(x.flatten(1)))
-        return self.fc3(F.relu(self.fc2(x)))
+        return self.fc2(self.drop(F.relu(self.fc1(x.flatten(1)))))
 
 
 def train_step(task, t):
     torch.manual_seed(0)
     model = LeNet()
-    optimizer = torch.optim.SGD(model.parameters(), lr=task["learningRate"], momentum=task["momentum"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=task["learningRate"])
     images, labels = t["images"], t["labels"].long()
 
     def step():
-        loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
+        loss.item()
         return loss
 
     return step
@@ -93,9 +94,14 @@ def prepare(task):
         "matmul": lambda: lambda: torch.matmul(t["a"], t["b"]),
         "add": lambda: lambda: torch.add(t["a"], t["b"]),
         "relu": lambda: lambda: F.relu(t["x"]),
+        "sigmoid": lambda: lambda: torch.sigmoid(t["x"]),
         "sum": lambda: lambda: t["x"].sum(),
+        "mean": lambda: lambda: t["x"].mean(-1),
+        "transpose": lambda: lambda: t["x"].t().contiguous(),
         "softmax": lambda: lambda: F.softmax(t["x"], -1),
         "maxPool2d": lambda: lambda: F.max_pool2d(t["x"], 2, 2),
+        "avgPool2d": lambda: lambda: F.avg_pool2d(t["x"], 2, 2),
+        "batchNormTraining": lambda: lambda: F.batch_norm(t["x"], None, None, t["weight"], t["bias"], True),
         "batchNorm": lambda: lambda: F.batch_norm(t["x"], t["mean"], t["variance"], t["weight"], t["bias"]),
     }
     return operations[task["op"]]()
@@ -116,10 +122,16 @@ def blas():
     torch.ones(64, 64) @ torch.ones(64, 64)
     try:
         with open("/proc/self/maps") as maps:
-            files = {os.path.basename(line.split()[-1]) for line in maps}
-        return ", ".join(sorted(f for f in files if "blas" in f or "libmkl" in f)) or "built-in BLAS"
+            files = {"/".join(line.split()[-1].split("/")[-2:]) for line in maps}
+        return ", ".join(sorted(f for f in files if "libblas" in f or "libmkl" in f)) or "built-in BLAS"
     except OSError:
         return "BLAS unknown"
+
+
+def capability():
+    """The instructions that PyTorch's own kernels use; oneDNN and the BLAS choose by themselves."""
+    found = re.search(r"CPU capability usage: (\w+)", torch.__config__.show())
+    return found[1] if found else "capability unknown"
 
 
 def main():
@@ -130,7 +142,7 @@ def main():
         try:
             with torch.set_grad_enabled(message["op"] == "trainStep" or (task or {}).get("op") == "trainStep"):
                 if message["op"] == "version":
-                    reply(version=f"{torch.__version__} ({blas()})")
+                    reply(version=f"{torch.__version__} ({capability()}, {blas()})")
                 elif message["op"] == "time":
                     reply(times=measure(run, message["samples"], message["repeats"]))
                 elif message["op"] == "output":

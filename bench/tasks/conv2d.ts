@@ -9,6 +9,21 @@ export function standardShapes(): NamedShape[] {
   return JSON.parse(readFileSync(new URL('../shapes.json', import.meta.url), 'utf8')) as NamedShape[];
 }
 
+/** A small one with which a process is warmed up, unlike any of those that are measured. */
+export const warmUpShape: NamedShape = {
+  name: 'warm-up',
+  n: 2,
+  c: 5,
+  h: 9,
+  w: 11,
+  o: 7,
+  k: [2, 4],
+  s: [1, 2],
+  p: [1, 0],
+  d: [1, 1],
+  g: 1,
+};
+
 /** `count` shapes drawn by `seed`, each of at most 1024 channels and 1 to 600 MFLOP, with every stride, dilation and kind of groups. */
 export function randomShapes(count: number, seed: number): NamedShape[] {
   const random = new Random(seed);
@@ -72,7 +87,7 @@ export function* conv2dTasks(shapes: readonly NamedShape[], direction: Direction
       grad: random.tensor([n, o, ...outputSize(shape)]),
     };
     const task = { op: 'conv2d', direction, shape, inputs } satisfies Conv2dTask;
-    yield { name, flops: flopsOf(shape), expected: definition(task), ...task };
+    yield { name, flops: flopsOf(shape), bytes: 0, expected: definition(task), ...task };
   }
 }
 

@@ -24,6 +24,7 @@ export function* matmulTasks(): Generator<Task> {
       op: 'matmul',
       name: `matmul-${m}x${k}x${n}`,
       flops: 2 * m * k * n,
+      bytes: 0,
       inputs: { a, b },
       expected: (index) => {
         const row = Math.floor(index / n);

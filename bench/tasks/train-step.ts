@@ -12,8 +12,8 @@ export function* trainStepTasks(): Generator<Task> {
     op: 'trainStep',
     name: `lenet-step-${BATCH}`,
     flops: 0,
+    bytes: 0,
     inputs: { images, labels },
-    learningRate: 0.01,
-    momentum: 0.9,
+    learningRate: 0.002,
   };
 }
