@@ -110,9 +110,10 @@ const attributeHandler: ProxyHandler<() => void> = {
     return module.call(...args);
   },
   get(target, key, receiver) {
+    const value = Reflect.get(target, key, receiver) as unknown;
     // Who awaits a module must not run its child of that name: `then` is never a member.
-    if (key in target || key === 'then' || !isRegistered(target as Target, key))
-      return Reflect.get(target, key, receiver) as unknown;
+    if (value !== undefined || key === 'then' || key in target || !isRegistered(target as Target, key))
+      return value;
     return registeredMember(target as Target, key as string);
   },
   set(target, key, value: unknown, receiver) {

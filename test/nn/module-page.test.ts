@@ -65,6 +65,14 @@ describe("the page's Python members have their counterparts", () => {
     expect(net.getSubmodule('toJSON')).toBe(net._modules.get('toJSON'));
   });
 
+  it('apply visits a child under the name of a method, and the module', () => {
+    const net = new nn.Module();
+    loose(net)['modules'] = new nn.ReLU();
+    const visited: nn.AnyModule[] = [];
+    net.apply((module) => visited.push(module));
+    expect(visited).toEqual([net._modules.get('modules'), net]);
+  });
+
   it('toJSON: a summary of classes, shapes and dtypes', () => {
     const net = new nn.Sequential(new nn.Linear(2, 1, { bias: false }));
     net.registerBuffer('b', flow.zeros([3], { dtype: 'int64' }));
