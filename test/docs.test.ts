@@ -29,7 +29,7 @@ describe('the documents', () => {
   it('have examples that type-check', () => {
     const programs = new Map(withExamples.map((document) => [document, programOf(runnable(document))]));
     expect(typeErrors(programs)).toEqual([]);
-  });
+  }, 90_000);
 
   it('quote files as they are', () => {
     const quotes = documents.flatMap((document) => blocksOf(document).filter(({ source }) => source !== ''));

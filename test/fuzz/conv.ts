@@ -73,7 +73,7 @@ const small = (max: number, min = 1): fc.Arbitrary<number> => fc.integer({ min, 
 const size = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<Size> =>
   fc.oneof(arbitrary, fc.tuple(arbitrary, arbitrary));
 /** Mostly few; sometimes around the widths of vectors. */
-const channels = fc.oneof({ weight: 5, arbitrary: small(5) }, { weight: 1, arbitrary: small(18) });
+const channels = fc.oneof({ weight: 5, arbitrary: small(5) }, { weight: 1, arbitrary: small(40) });
 
 /** What is drawn, each by itself, so that each can shrink by itself. */
 const ingredients = fc.record({

@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
 
 const families: Readonly<Record<string, fc.Arbitrary<Program>>> = {
   conv: convCases({
-    most: 300_000,
+    most: 2_000_000,
     dtypes: ['float32', 'float64', 'float16', 'bfloat16'],
     faults: true,
   }).map(convProgram),
