@@ -3,6 +3,7 @@ import { RuntimeError } from '../errors.ts';
 import { sameShape, type Tensor } from '../tensor/tensor.ts';
 import { enableGrad, noGrad } from './mode.ts';
 import { AccumulateGrad, type Edge, type Gradients, type Node } from './node.ts';
+import { Ownership } from './ownership.ts';
 
 export interface WalkOptions {
   /** Keep what the nodes saved, for another walk. */
@@ -35,45 +36,85 @@ export const walk = (
   const arrived = new Map<Node, (Tensor | null)[]>();
   const queue = new Queue();
 
+  // What is differentiated again is kept by what records it.
+  const owned = createGraph ? null : new Ownership();
+
   const send = (edge: Edge, grad: Tensor): void => {
     if (wanted && !wanted.has(edge.node)) return;
-    const fitted = fit(grad, edge);
+    let fitted = grad;
+    if (!fits(grad, edge)) fitted = owned ? owned.making(() => fit(grad, edge)) : fit(grad, edge);
     const slots = arrived.get(edge.node);
     if (slots === undefined) {
       const fresh: (Tensor | null)[] = [];
       fresh[edge.slot] = fitted;
       arrived.set(edge.node, fresh);
       queue.add(edge.node);
-    } else {
-      const before = slots[edge.slot];
-      slots[edge.slot] = before ? before.add(fitted) : fitted;
+      owned?.hold(fitted);
+      return;
     }
+    const before = slots[edge.slot];
+    if (!before) {
+      slots[edge.slot] = fitted;
+      owned?.hold(fitted);
+      return;
+    }
+    const sum = owned ? owned.making(() => before.add(fitted)) : before.add(fitted);
+    slots[edge.slot] = sum;
+    if (owned === null) return;
+    owned.hold(sum);
+    owned.drop(before);
+    owned.sweep(fitted.storage === grad.storage ? [before] : [before, fitted]);
   };
 
   mode(() => {
     for (const { edge, grad } of roots) send(edge, grad);
     for (let node = queue.take(); node !== undefined; node = queue.take()) {
-      const grads = observe(node, arrived.get(node)!);
+      const waiting = arrived.get(node)!;
       arrived.delete(node);
-      const asked = capture?.filter((edge) => edge.node === node) ?? [];
-      for (const { slot } of asked) {
+      const leaf = node instanceof AccumulateGrad ? node : null;
+      const shown = node.isWatched || (leaf?.variable.hooks_ ?? null) !== null;
+      if (shown) owned?.release(waiting);
+      const grads = shown ? observe(node, waiting) : waiting;
+      for (const { node: asked, slot } of capture ?? []) {
         const grad = grads[slot];
-        if (!grad) continue;
+        if (asked !== node || !grad) continue;
         if (!captured.has(node)) captured.set(node, new Map());
         captured.get(node)!.set(slot, grad);
+        owned?.release([grad]);
       }
-      const leaf = node instanceof AccumulateGrad;
-      if (capture && (leaf || !node.next.some((edge) => edge !== null && wanted!.has(edge.node)))) continue;
-      let results = node.apply(grads, createGraph);
-      for (const hook of [...node.postHooks.values()]) results = hook(results, grads) ?? results;
+      if (capture && (leaf || !node.next.some((edge) => edge !== null && wanted!.has(edge.node)))) {
+        letGo(owned, waiting);
+        continue;
+      }
+      if (leaf && grads[0] && owned?.isSole(grads[0]) && leaf.take(grads[0])) {
+        owned.release(grads);
+        continue;
+      }
+      let results = owned
+        ? owned.making(() => node.apply(grads, createGraph))
+        : node.apply(grads, createGraph);
+      if (node.isWatched) {
+        for (const hook of [...node.postHooks.values()]) results = hook(results, grads) ?? results;
+        owned?.release(results);
+      }
       if (!retainGraph) node.release();
-      node.next.forEach((edge, k) => {
+      for (let k = 0; k < node.next.length; k++) {
+        const edge = node.next[k];
         const result = results[k];
-        if (edge !== null && result) send(edge, result);
-      });
+        if (edge && result) send(edge, result);
+      }
+      letGo(owned, waiting);
+      owned?.sweep(results);
     }
   });
   return (capture ?? []).map((edge) => captured.get(edge.node)?.get(edge.slot) ?? null);
+};
+
+/** A node has read the gradients that waited for it. */
+const letGo = (owned: Ownership | null, grads: readonly (Tensor | null)[]): void => {
+  if (owned === null) return;
+  for (const grad of grads) if (grad) owned.drop(grad);
+  owned.sweep(grads);
 };
 
 /** Runs the hooks of the tensors made by this node on their gradients, and keeps those that are to be retained. */
@@ -93,6 +134,9 @@ const observe = (node: Node, grads: (Tensor | null)[]): Gradients => {
   }
   return observed;
 };
+
+const fits = (grad: Tensor, { shape, dtype }: Edge): boolean =>
+  grad.dtype === dtype && sameShape(grad.shape, shape);
 
 /** A gradient in the shape and dtype of what it is the gradient of: summed where that was broadcast. */
 const fit = (grad: Tensor, { shape, dtype, node }: Edge): Tensor => {

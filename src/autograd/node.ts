@@ -1,7 +1,8 @@
 /** The tape's graph: nodes compute the gradients of their inputs from the gradients of their outputs. */
 import type { DType } from '../dtype.ts';
 import { noGrad } from './mode.ts';
-import type { GradNode, Tensor, TensorHook } from '../tensor/tensor.ts';
+import { denseOrder } from '../tensor/layout.ts';
+import { sameShape, Tensor, type GradNode, type TensorHook } from '../tensor/tensor.ts';
 
 /** Where a gradient goes: output number `slot` of a node, with the shape and dtype that it must have there. */
 export interface Edge {
@@ -13,6 +14,15 @@ export interface Edge {
 
 export type Gradients = readonly (Tensor | null)[];
 
+interface Watchers {
+  readonly retained: Map<number, Tensor>;
+  readonly hooks: Map<number, Map<number, TensorHook>>;
+  readonly postHooks: Map<
+    number,
+    (gradInput: Gradients, gradOutput: Gradients) => Gradients | null | undefined
+  >;
+}
+
 let sequence = 0;
 
 export abstract class Node implements GradNode {
@@ -21,15 +31,29 @@ export abstract class Node implements GradNode {
   readonly sequence: number = sequence++;
   /** One entry per input; null where no gradient is wanted. */
   abstract readonly next: readonly (Edge | null)[];
+  private watchers: Watchers | null = null;
+
   /** Tensors (by output) whose gradient is to be kept when it passes. */
-  readonly retained = new Map<number, Tensor>();
+  get retained(): Watchers['retained'] {
+    return this.watched().retained;
+  }
   /** Hooks (by output) on the tensors made here. */
-  readonly hooks = new Map<number, Map<number, TensorHook>>();
+  get hooks(): Watchers['hooks'] {
+    return this.watched().hooks;
+  }
   /** Called after `apply` with the gradients of inputs and outputs; may replace the former. Module hooks use it. */
-  readonly postHooks = new Map<
-    number,
-    (gradInput: Gradients, gradOutput: Gradients) => Gradients | null | undefined
-  >();
+  get postHooks(): Watchers['postHooks'] {
+    return this.watched().postHooks;
+  }
+  /** Whether anybody ever asked to see the gradients that pass here. */
+  get isWatched(): boolean {
+    return this.watchers !== null;
+  }
+
+  /** Most nodes have no watchers, and there are many nodes. */
+  private watched(): Watchers {
+    return (this.watchers ??= { retained: new Map(), hooks: new Map(), postHooks: new Map() });
+  }
 
   /** The gradients of the inputs, one entry per edge. */
   abstract apply(grads: Gradients, createGraph: boolean): Gradients;
@@ -50,7 +74,7 @@ export class AccumulateGrad extends Node {
     const { variable } = this;
     if (arrived === null || arrived === undefined) return [];
     if (variable.grad === null)
-      variable.grad = createGraph ? arrived.clone() : noGrad(() => arrived.detach().clone());
+      variable.grad = createGraph ? arrived.clone() : noGrad(() => asLaidOut(variable, arrived));
     else if (createGraph) variable.grad = variable.grad.add(arrived);
     else {
       const { grad } = variable;
@@ -59,10 +83,27 @@ export class AccumulateGrad extends Node {
     return [];
   }
 
+  /** Makes a gradient that nobody else holds the leaf's, if it is the first and lies in memory as the leaf does. */
+  take(arrived: Tensor): boolean {
+    const { variable } = this;
+    const { storage } = arrived;
+    if (variable.grad !== null || variable.hooks_ !== null) return false;
+    if (!sameShape(arrived.strides, variable.strides)) return false;
+    if (storage.byteLength !== arrived.numel() * arrived.elementSize()) return false;
+    variable.grad = new Tensor(arrived.data_, arrived.device);
+    return true;
+  }
+
   release(): void {
     // A leaf saves nothing.
   }
 }
+
+/** A copy of a gradient that lies in memory as the leaf does, if the leaf has neither gaps nor repeated elements. */
+const asLaidOut = (variable: Tensor, grad: Tensor): Tensor =>
+  denseOrder(variable) === null
+    ? grad.detach().clone()
+    : grad.newEmptyStrided(variable.shape, variable.strides).copy_(grad);
 
 /** The edge on which a tensor's gradient travels; null when it wants none. */
 export const edgeOf = (tensor: Tensor | null | undefined): Edge | null => {

@@ -154,15 +154,20 @@ const checkMayChange = (target: Tensor, recorded: boolean): void => {
   }
 };
 
+interface Kept {
+  readonly name: string;
+  readonly tensor: Tensor | null;
+  readonly version: number;
+}
+
 /** A recorded call of an op. */
 class OpNode<I extends Inputs, P> extends Node {
   readonly name: string;
   readonly next: readonly (Edge | null)[];
   private readonly names: readonly (keyof I & string)[];
   private readonly described: { readonly [K in keyof I]: Described };
-  private readonly needed: ReadonlySet<string>;
   private readonly needsResult: boolean;
-  private saved: Map<string, { tensor: Tensor | null; version: number }> | null = new Map();
+  private saved: Kept[] | null = [];
 
   constructor(
     private readonly op: Op<I, P>,
@@ -173,35 +178,37 @@ class OpNode<I extends Inputs, P> extends Node {
     super();
     this.name = op.node;
     this.names = Object.keys(inputs);
-    this.next = this.names.map((name) => edgeOf(inputs[name]));
-    this.described = Object.fromEntries(
-      Object.entries(inputs).map(([name, x]) => [
-        name,
-        x && { shape: x.shape, dtype: x.dtype, device: x.device },
-      ]),
-    ) as { readonly [K in keyof I]: Described };
-    this.needed = this.neededNames();
-    this.needsResult = this.needed.has('out') && !this.names.includes('out');
+    const next: (Edge | null)[] = [];
+    const described: Record<string, Described | null> = {};
     for (const name of this.names) {
-      if (!this.needed.has(name)) continue;
+      const input = inputs[name] ?? null;
+      next.push(edgeOf(input));
+      described[name] = input && { shape: input.shape, dtype: input.dtype, device: input.device };
+    }
+    this.next = next;
+    this.described = described as { readonly [K in keyof I]: Described };
+    for (const name of this.names) {
+      if (!this.needs(name)) continue;
       const input = inputs[name] ?? null;
       this.save(name, input !== null && input === overwritten ? input.clone() : input);
     }
+    this.needsResult = !this.names.includes('out') && this.needs('out');
   }
 
   saveResult(out: Tensor): void {
     if (this.needsResult) this.save('out', out);
   }
 
-  private neededNames(): ReadonlySet<string> {
+  /** Whether any gradient that is wanted needs this input, or the result. */
+  private needs(name: string): boolean {
     const { saves } = this.op;
-    if (Array.isArray(saves)) return new Set(saves as readonly string[]);
+    if (Array.isArray(saves)) return (saves as readonly string[]).includes(name);
     const table = saves as Readonly<Record<string, readonly string[] | undefined>>;
-    return new Set(this.names.flatMap((name, k) => (this.next[k] === null ? [] : (table[name] ?? []))));
+    return this.names.some((input, k) => this.next[k] !== null && table[input]?.includes(name) === true);
   }
 
   private save(name: string, tensor: Tensor | null): void {
-    this.saved!.set(name, { tensor, version: tensor?.version ?? 0 });
+    this.saved!.push({ name, tensor, version: tensor?.version ?? 0 });
   }
 
   apply([grad]: Gradients): Gradients {
@@ -217,7 +224,7 @@ class OpNode<I extends Inputs, P> extends Node {
   private unpack(): I & { out: Tensor } {
     if (this.saved === null) throw new RuntimeError(SECOND_TIME);
     const tensors: Record<string, Tensor | null> = {};
-    for (const [name, { tensor, version }] of this.saved) {
+    for (const { name, tensor, version } of this.saved) {
       if (tensor !== null && tensor.version !== version) {
         const maker = this.needsResult && name === 'out' ? this : tensor.gradFn;
         throw new RuntimeError(changedText(tensor, version, maker));
@@ -235,7 +242,9 @@ class OpNode<I extends Inputs, P> extends Node {
 /** A 16-bit float as float32. */
 const wide = (x: Tensor): Tensor => (isHalf(x.dtype) ? x.to('float32') : x);
 const allWide = <T extends Inputs>(tensors: T): T =>
-  Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, x && wide(x)])) as T;
+  !Object.values(tensors).some((x) => x !== null && isHalf(x.dtype))
+    ? tensors
+    : (Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, x && wide(x)])) as T);
 
 const SECOND_TIME =
   'Trying to backward through the graph a second time (or directly access saved tensors after they have already been ' +

@@ -63,8 +63,15 @@ export const slotFor = (bytes: number, owner: SlotOwner): Slot => {
   };
 };
 
+let made = 0;
+
+/** How many storages there have been: the number of the latest. */
+export const storagesMade = (): number => made;
+
 /** A block of memory on a device. Its bytes are not initialised. */
 export class Storage {
+  /** Later ones have larger numbers. @internal */
+  readonly number = ++made;
   /** Grows whenever the bytes may have changed: what was made of them holds as long as this stays the same. @internal */
   changes = 0;
 
