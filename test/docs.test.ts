@@ -76,6 +76,13 @@ describe('the table of the page of Conv2d', () => {
     expect(rows.map(([page]) => page)).toEqual(pageNames);
   });
 
+  it('is followed by names that are there', () => {
+    const [, more] = /^PyTorch's Module has more([^]*?)\n\n/m.exec(guide)!;
+    const names = Array.from(more!.matchAll(/`(\w+)`/g), ([, name]) => name!);
+    expect(names.length).toBeGreaterThan(12);
+    for (const name of names) expect(module.getAttribute(name)).toBeTypeOf('function');
+  });
+
   it.each(rows)('%s is there: %s', (page, here) => {
     const members = Array.from(here.matchAll(/`!?m\.(\w+)/g), ([, name]) => name!).filter(
       (name) => name !== 'name',

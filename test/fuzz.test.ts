@@ -53,5 +53,5 @@ describe.each(targetNames)('random convolutions on %s', (target) => {
       }),
       { seed: 20260101, numRuns },
     );
-  });
+  }, 120_000);
 });
