@@ -17,7 +17,7 @@ import {
 import { tileOf } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
 import { TAPS, transposed, winogradOf, type TileSize } from './matrices.ts';
-import { transform } from './transform.ts';
+import { apart, transform } from './transform.ts';
 
 type SumSpec = ReturnType<typeof sumSpec>;
 const sumSpec = (element: 'f32' | 'f64') => ({
@@ -107,7 +107,6 @@ export const gradientKernel = once((element: 'f32' | 'f64', m: TileSize): Kernel
     const size = m + 2;
     const pointBytes = sumStep.mul(elementBytes[element]);
     const lineBytes = pointBytes.mul(size);
-    const taps = unroll(TAPS * TAPS, (k) => offsets.scalar(k).to('index').mul(elementBytes[element]));
 
     loop(range, (o) => {
       const from = sums.plus(o.mul(sumPitch));
@@ -115,27 +114,21 @@ export const gradientKernel = once((element: 'f32' | 'f64', m: TileSize): Kernel
       eachLane(channels, ({ base, lanes, count }) => {
         const corner = from.plus(base);
         const place = to.plus(base.mul(channelStep));
-        for (let j = 0; j < size; j++) {
-          let point = corner.plusBytes(pointBytes.mul(j));
-          const points = unroll(size, (i) => {
-            if (i > 0) point = point.plusBytes(lineBytes);
-            return point;
-          });
-          const column = points.map((p) => p.vector(0, { lanes, count }));
+        loop(size, (j) => {
+          const points = apart(corner.plusBytes(pointBytes.mul(j)), lineBytes, size);
+          const column = points.map((pointer) => pointer.vector(0, { lanes, count }));
           transform(matrix, column).forEach((value, i) => {
             points[i]!.set(0, value, { count });
           });
-        }
-        for (let i = 0; i < TAPS; i++) {
-          let point = corner.plusBytes(lineBytes.mul(i));
-          const row = unroll(size, (j) => {
-            if (j > 0) point = point.plusBytes(pointBytes);
-            return point.vector(0, { lanes, count });
-          });
+        });
+        loop(TAPS, (i) => {
+          const points = apart(corner.plusBytes(lineBytes.mul(i)), pointBytes, size);
+          const row = points.map((pointer) => pointer.vector(0, { lanes, count }));
           transform(matrix, row).forEach((value, j) => {
-            place.plusBytes(taps[i * TAPS + j]!).set(0, value, { count, stride: channelStep });
+            const tap = offsets.scalar(i.mul(TAPS).add(j)).to('index');
+            place.plus(tap).set(0, value, { count, stride: channelStep });
           });
-        }
+        });
       });
     });
   }),

@@ -9,7 +9,6 @@ import {
   loadedElement,
   loop,
   output,
-  unroll,
   variable,
   when,
   type KernelDefinition,
@@ -20,7 +19,7 @@ import { finished, type EpilogueForm } from '../../epilogue.ts';
 import { interleaved } from '../../interleave.ts';
 import { once } from '../../once.ts';
 import { winogradOf, type TileSize } from './matrices.ts';
-import { transform } from './transform.ts';
+import { apart, transform } from './transform.ts';
 
 type OutputSpec = ReturnType<typeof outputSpec>;
 const outputSpec = (storage: StorageType) => ({
@@ -110,25 +109,18 @@ export const outputKernel = once(
             columns,
             (x) => {
               const target = place.plus(x);
-              for (let j = 0; j < size; j++) {
-                let point = target.plusBytes(pointBytes.mul(j));
-                const points = unroll(size, (i) => {
-                  if (i > 0) point = point.plusBytes(lineBytes);
-                  return point;
-                });
-                const column = points.map((p) => p.vector());
+              loop(size, (j) => {
+                const places = apart(target.plusBytes(pointBytes.mul(j)), lineBytes, size);
+                const column = places.map((pointer) => pointer.vector());
                 transform(matrix, column).forEach((value, i) => {
-                  points[i]!.set(0, value);
+                  places[i]!.set(0, value);
                 });
-              }
+              });
               const begin = x.mul(m);
               const left = width.sub(begin);
               loop(lines, (i) => {
-                let point = target.plusBytes(lineBytes.mul(i));
-                const values = unroll(size, (j) => {
-                  if (j > 0) point = point.plusBytes(pointBytes);
-                  return point.vector();
-                });
+                const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, size);
+                const values = places.map((pointer) => pointer.vector());
                 const phases = transform(matrix, values).map((value) => value.add(added));
                 const at = line.add(i.mul(outRowStep));
                 when(

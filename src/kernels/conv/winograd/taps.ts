@@ -1,136 +1,163 @@
 /** Kernels of 3 × 3 taps, transformed. */
 import { launch, type Region } from '../../../device/launch.ts';
+import { workspace } from '../../../device/memory.ts';
 import type { Storage } from '../../../device/storage.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import {
-  constant,
   eachLane,
   elementBytes,
   index,
+  inout,
   input,
   kernel,
   loadedElement,
-  output,
   storageBytes,
   unroll,
   loop,
   type KernelDefinition,
   type StorageType,
 } from '../../../lang/index.ts';
-import { offsetTable } from '../../gemm-offsets.ts';
+import { axisForm, offsetTable } from '../../gemm-offsets.ts';
+import { packKernel } from '../../gemm-pack.ts';
 import { once } from '../../once.ts';
 import { packedForm } from '../../packed.ts';
 import type { Taps } from '../correlation.ts';
 import { pointsOf } from './layout.ts';
 import { TAPS, winogradOf, type TileSize } from './matrices.ts';
-import { transform } from './transform.ts';
+import { apart, transform } from './transform.ts';
 
 type TapsSpec = ReturnType<typeof tapsSpec>;
 const tapsSpec = (storage: StorageType) => ({
   source: input(storage),
-  /** As `multiply.ts` reads it. */
-  out: output(loadedElement[storage]),
+  /** [point][output][input] */
+  out: inout(loadedElement[storage]),
   /** Where the taps of a pair of channels lie: nine entries. */
   offsets: input('i32'),
   channels: index,
-  outs: index,
   channelStep: index,
   outStep: index,
   pointStep: index,
 });
 
-/** G g Gᵀ for output channels begin … end − 1; those beyond the last repeat it. Lanes are input channels. */
-const tapsKernel = once((storage: StorageType, m: TileSize, rows: number): KernelDefinition<TapsSpec> =>
-  kernel(`winograd.taps.${storage}.${String(m)}.${String(rows)}`, tapsSpec(storage), (args, range) => {
-    const { source, out, offsets, channels, outs, channelStep, outStep, pointStep } = args;
+/** G g Gᵀ for output channels begin … end − 1. Lanes are input channels. */
+const tapsKernel = once((storage: StorageType, m: TileSize): KernelDefinition<TapsSpec> =>
+  kernel(`winograd.taps.${storage}.${String(m)}`, tapsSpec(storage), (args, range) => {
+    const { source, out, offsets, channels, channelStep, outStep, pointStep } = args;
     const element = loadedElement[storage];
     const matrix = winogradOf(m).taps;
-    const taps = unroll(TAPS * TAPS, (k) => offsets.scalar(k).to('index').mul(storageBytes[storage]));
+    const size = m + 2;
     const pointBytes = pointStep.mul(elementBytes[element]);
-    const lineBytes = pointBytes.mul(matrix.length);
-    const stride = constant(rows, 'index');
+    const lineBytes = pointBytes.mul(size);
 
     loop(range, (o) => {
-      const from = source.plus(o.min(outs.sub(1)).mul(outStep));
-      const panel = o.div(rows);
-      const to = out.plus(panel.mul(channels).sub(panel).mul(rows).add(o));
+      const from = source.plus(o.mul(outStep));
+      const to = out.plus(o.mul(channels));
       eachLane(channels, ({ base, lanes, count }) => {
         const corner = from.plus(base.mul(channelStep));
-        const kernelTaps = taps.map((tap) => corner.plusBytes(tap).strided(0, channelStep, { lanes, count }));
-        const along = unroll(TAPS, (i) => transform(matrix, kernelTaps.slice(i * TAPS, (i + 1) * TAPS)));
-        let point = to.plus(base.mul(rows));
-        for (let j = 0; j < matrix.length; j++) {
-          const column = transform(
-            matrix,
-            along.map((row) => row[j]!),
-          );
-          let place = point;
-          column.forEach((value, i) => {
-            if (i > 0) place = place.plusBytes(lineBytes);
-            place.set(0, value, { count, stride });
+        const target = to.plus(base);
+        loop(TAPS, (j) => {
+          const column = unroll(TAPS, (i) => {
+            const tap = offsets.scalar(j.add(i * TAPS)).to('index');
+            return corner.plus(tap).strided(0, channelStep, { lanes, count });
           });
-          point = point.plusBytes(pointBytes);
-        }
+          const places = apart(target.plusBytes(pointBytes.mul(j)), lineBytes, size);
+          transform(matrix, column).forEach((value, i) => {
+            places[i]!.set(0, value, { count });
+          });
+        });
+        loop(size, (i) => {
+          const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, size);
+          const row = places.slice(0, TAPS).map((pointer) => pointer.vector(0, { lanes, count }));
+          transform(matrix, row).forEach((value, j) => {
+            places[j]!.set(0, value, { count });
+          });
+        });
       });
     });
   }),
 );
 
-/** How the transformed taps of a group lie: panels of outputs, elements from point to point, and bytes in all. */
-interface TapsLayout {
-  /** Outputs of a panel. */
-  readonly rows: number;
+/** The transformed taps of all groups, as `multiply.ts` reads them. */
+export interface TransformedTaps {
+  /** Panels of outputs, and elements from point to point. */
   readonly panels: number;
   readonly pointStep: number;
-  readonly bytes: number;
-}
-
-const tapsLayout = ({ type, out, channels }: Taps, m: TileSize, rows: number): TapsLayout => {
-  const panels = Math.ceil(out.size / rows);
-  const pointStep = panels * rows * channels.size;
-  return { rows, panels, pointStep, bytes: pointsOf(m) * pointStep * storageBytes[loadedElement[type]] };
-};
-
-export interface TransformedTaps extends TapsLayout {
   of(group: number): Region;
 }
 
-/** The taps of all groups, transformed, or as they were kept, in panels of so many outputs. */
+/** The taps, transformed, or as they were kept. @param panelRows  outputs of a panel */
 export const transformedTaps = (
   taps: Taps,
   groups: number,
   m: TileSize,
   panelRows: number,
 ): TransformedTaps => {
-  const layout = tapsLayout(taps, m, panelRows);
   const { storage, type, offset, group, out, channels, rows, columns } = taps;
-  const walks = [out, channels, rows, columns].map(({ size, step }) => `${String(size)}*${String(step)}`);
-  const form = ['winograd', m, panelRows, type, offset, groups, group, ...walks].join();
-  const name = `winograd.taps.${loadedElement[type]}`;
-  const all = packedForm(storage, form, name, groups * layout.bytes, (into) => {
-    for (let g = 0; g < groups; g++) transformGroup(taps, g, m, layout, into);
+  const element = loadedElement[type];
+  const bytes = storageBytes[element];
+  const panels = Math.ceil(out.size / panelRows);
+  const pointStep = panels * panelRows * channels.size;
+  const groupBytes = pointsOf(m) * pointStep * bytes;
+  const walks = axisForm({ walks: [out, channels, rows, columns] });
+  const form = ['winograd', m, panelRows, type, offset, groups, group, walks].join(' ');
+  const all = packedForm(storage, form, `winograd.taps.${element}`, groups * groupBytes, (into) => {
+    if (channels.size === 0) return;
+    for (let g = 0; g < groups; g++) {
+      const plain = transformGroup(taps, g, m);
+      packGroup(taps, m, panelRows, plain, { storage: into, byteOffset: g * groupBytes });
+    }
   });
-  return { ...layout, of: (g) => ({ storage: all, byteOffset: g * layout.bytes }) };
+  return { panels, pointStep, of: (g) => ({ storage: all, byteOffset: g * groupBytes }) };
 };
 
-const transformGroup = (taps: Taps, group: number, m: TileSize, layout: TapsLayout, into: Storage): void => {
+/** The transformed taps of a group: [point][output][input]. */
+const transformGroup = (taps: Taps, group: number, m: TileSize): Storage => {
+  const { storage, type, offset, out, channels, rows, columns } = taps;
+  const element = loadedElement[type];
+  const pointStep = out.size * channels.size;
+  const plain = workspace(`winograd.plainTaps.${element}`, pointsOf(m) * pointStep * storageBytes[element]);
   launch(
-    tapsKernel(taps.type, m, layout.rows),
+    tapsKernel(type, m),
     {
-      source: {
-        storage: taps.storage,
-        byteOffset: (taps.offset + group * taps.group) * storageBytes[taps.type],
-      },
-      out: { storage: into, byteOffset: group * layout.bytes },
-      offsets: offsetTable({ walks: [taps.rows, taps.columns] }),
-      channels: taps.channels.size,
-      outs: taps.out.size,
-      channelStep: taps.channels.step,
-      outStep: taps.out.step,
-      pointStep: layout.pointStep,
+      source: { storage, byteOffset: (offset + group * taps.group) * storageBytes[type] },
+      out: plain,
+      offsets: offsetTable({ walks: [rows, columns] }),
+      channels: channels.size,
+      channelStep: channels.step,
+      outStep: out.step,
+      pointStep,
     },
     0,
-    layout.panels * layout.rows,
-    { grain: grainOf({ flops: 16 * pointsOf(m) * taps.channels.size }) },
+    out.size,
+    { grain: grainOf({ flops: 16 * pointsOf(m) * channels.size }) },
+  );
+  return plain;
+};
+
+/** In panels; the last one repeats the last output. */
+const packGroup = (taps: Taps, m: TileSize, panelRows: number, plain: Storage, out: Region): void => {
+  const element = loadedElement[taps.type];
+  const [outs, channels] = [taps.out.size, taps.channels.size];
+  const panels = Math.ceil(outs / panelRows);
+  const across = {
+    walks: [
+      { size: pointsOf(m), step: outs * channels },
+      { size: panels * panelRows, step: channels, distinct: outs },
+    ],
+  };
+  const panelSize = panelRows * channels;
+  launch(
+    packKernel(element, panelRows),
+    {
+      source: plain,
+      depth: offsetTable({ walks: [{ size: channels, step: 1 }] }),
+      across: offsetTable(across),
+      out,
+      k: channels,
+      panelSize,
+    },
+    0,
+    pointsOf(m) * panels,
+    { grain: grainOf({ bytes: 2 * panelSize * storageBytes[element] }) },
   );
 };

@@ -6,12 +6,11 @@ import {
   input,
   kernel,
   loop,
-  unroll,
   type KernelDefinition,
 } from '../../../lang/index.ts';
 import { once } from '../../once.ts';
 import { transposed, winogradOf, type TileSize } from './matrices.ts';
-import { transform } from './transform.ts';
+import { apart, transform } from './transform.ts';
 
 type TilesSpec = ReturnType<typeof tilesSpec>;
 const tilesSpec = (element: 'f32' | 'f64') => ({
@@ -54,7 +53,7 @@ export const tilesKernel = once(
       const { lanes } = images.builder;
       const bytes = elementBytes[element];
       const rowBytes = rowStep.mul(bytes);
-      const phases = unroll(m, (phase) => phaseStep.mul(phase * bytes));
+      const phaseBytes = phaseStep.mul(bytes);
       const pointBytes = pointStep.mul(bytes);
       const lineBytes = pointBytes.mul(to);
 
@@ -72,25 +71,25 @@ export const tilesKernel = once(
             (x) => {
               const corner = line.plus(x);
               const target = place.plus(x);
-              for (let j = 0; j < from; j++) {
-                let source = corner.plusBytes(phases[j % m]!).plus(Math.floor(j / m));
-                const column = unroll(from, (i) => {
-                  if (i > 0) source = source.plusBytes(rowBytes);
-                  return source.vector();
-                });
-                let point = target.plusBytes(pointBytes.mul(j));
-                transform(matrix, column).forEach((value, i) => {
-                  if (i > 0) point = point.plusBytes(lineBytes);
-                  point.set(0, value);
+              const point = target.walk('point');
+              // Column j of a tile is in phase j mod m: of this tile's place there, or of the next one's.
+              for (let next = 0; next * m < from; next++) {
+                const first = corner.plus(next).walk('first');
+                loop(Math.min(m, from - next * m), () => {
+                  const column = apart(first, rowBytes, from).map((pointer) => pointer.vector());
+                  const places = apart(point, lineBytes, to);
+                  transform(matrix, column).forEach((value, i) => {
+                    places[i]!.set(0, value);
+                  });
+                  first.advanceBytes(phaseBytes);
+                  point.advanceBytes(pointBytes);
                 });
               }
               loop(to, (i) => {
-                const begin = target.plusBytes(lineBytes.mul(i));
-                const points = [begin];
-                for (let j = 1; j < to; j++) points.push(points[j - 1]!.plusBytes(pointBytes));
-                const values = points.slice(0, from).map((point) => point.vector());
+                const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, to);
+                const values = places.slice(0, from).map((pointer) => pointer.vector());
                 transform(matrix, values).forEach((value, j) => {
-                  points[j]!.set(0, value);
+                  places[j]!.set(0, value);
                 });
               });
             },

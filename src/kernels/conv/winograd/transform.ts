@@ -1,6 +1,13 @@
 /** Products of a constant matrix and a few values, with as few operations as its pairs of rows or columns allow. */
-import type { Value } from '../../../lang/index.ts';
+import type { Pointer, Value } from '../../../lang/index.ts';
 import type { Matrix } from './matrices.ts';
+
+/** `count` pointers, so many bytes apart. */
+export const apart = (first: Pointer, bytes: Value, count: number): Pointer[] => {
+  const pointers = [first];
+  while (pointers.length < count) pointers.push(pointers.at(-1)!.plusBytes(bytes));
+  return pointers;
+};
 
 /** matrix · values. */
 export const transform = (matrix: Matrix, values: readonly Value[]): Value[] => {
