@@ -25,8 +25,8 @@ export type LaunchArguments<S extends Spec> = {
 
 export interface LaunchOptions {
   /**
-   * As many positions of the parallel axis as are worth a thread's while (see `threads/grain.ts`): a longer range is
-   * shared among threads, in chunks that are multiples of it. Default: the range stays on one thread.
+   * As many positions of the parallel axis as are worth a thread's while (see `threads/grain.ts`): a range of twice as
+   * many is shared among threads. Default: the range stays on one thread.
    */
   readonly grain?: number;
 }

@@ -6,9 +6,6 @@
 const BYTES = 128 * 1024;
 const OPERATIONS = 200_000;
 
-/** Positions of a longer range begin and end at whole cache lines, of whatever type. */
-const ALIGNMENT = 64;
-
 /**
  * The `grain` of a launch, from what one position of its parallel axis takes.
  *
@@ -21,7 +18,4 @@ export const grainOf = ({
 }: {
   readonly bytes?: number;
   readonly flops?: number;
-}): number => {
-  const grain = Math.ceil(1 / (bytes / BYTES + flops / OPERATIONS));
-  return grain <= ALIGNMENT ? grain : Math.ceil(grain / ALIGNMENT) * ALIGNMENT;
-};
+}): number => Math.ceil(1 / (bytes / BYTES + flops / OPERATIONS));

@@ -11,14 +11,17 @@ const CHUNKS_PER_THREAD = 8;
  */
 const SHORT = 48;
 
-/** Two short jobs within so many milliseconds, as long as threads stay awake, are the beginning of many. */
+/** Two short jobs with so many milliseconds between them, as long as threads stay awake, are the beginning of many. */
 const SOON = 0.1;
-let lastShort = -Infinity;
+let shortEnded = -Infinity;
+
+/** Chunks that long begin at whole cache lines, of whatever type. */
+const ALIGNMENT = 64;
 
 /**
- * Runs a kernel over a range: on one thread if it has no more than `grain` positions, else on all.
+ * Runs a kernel over a range: on one thread if it is not worth two, else on all.
  *
- * @param grain  as many positions as are worth a thread's while; all chunks but the last are a multiple of it
+ * @param grain  as many positions as are worth a thread's while
  */
 export const share = (
   pool: Pool | null,
@@ -30,23 +33,22 @@ export const share = (
 ): void => {
   const positions = end - begin;
   if (forced !== null) inForced(forced, pool, kernel, args, begin, end);
-  else if (pool === null || positions <= grain || isAlone(positions / grain, pool)) kernel(args, begin, end);
+  else if (pool === null || positions < 2 * grain) kernel(args, begin, end);
   else {
     const threads = Math.min(wantedThreads(), pool.most);
-    const least = positions / (threads * CHUNKS_PER_THREAD);
-    pool.run(kernel, args, begin, end, grain * Math.ceil(least / grain), threads);
+    if (threads === 1) kernel(args, begin, end);
+    else if (positions >= SHORT * grain || pool.awake || performance.now() - shortEnded < SOON) {
+      const least = Math.ceil(positions / Math.floor(positions / grain));
+      const chunk = Math.max(least, Math.round(positions / (threads * CHUNKS_PER_THREAD)));
+      pool.run(kernel, args, begin, end, chunk > ALIGNMENT ? aligned(chunk) : chunk, threads);
+    } else {
+      kernel(args, begin, end);
+      shortEnded = performance.now();
+    }
   }
 };
 
-/** Whether a job that is worth more than one thread had better stay on it. */
-const isAlone = (grains: number, pool: Pool): boolean => {
-  if (Math.min(wantedThreads(), pool.most) === 1) return true;
-  if (grains >= SHORT || pool.awake) return false;
-  const now = performance.now();
-  const soon = now - lastShort < SOON;
-  lastShort = now;
-  return !soon;
-};
+const aligned = (chunk: number): number => Math.ceil(chunk / ALIGNMENT) * ALIGNMENT;
 
 let forced: number | null = null;
 

@@ -47,12 +47,16 @@ const directSpec = (storage: StorageType) => ({
   outColumnStep: index,
   height: index,
   width: index,
+  /** Parts into which a plane's rows fall; the last has what is left over, too. */
+  parts: index,
+  partRows: index,
 });
 
 /**
- * Tiles of `channels` × `rows` × `vectors` pixels, for panels begin … end − 1, counted through all images. The last tile of a row or column is moved back to end where the
- * output ends, and computes some pixels again; so the height must be at least the tile's, and only an output that is
- * narrower than the tile has a partial vector, the last. Up to a vector more than the width is read from a row.
+ * Tiles of `channels` × `rows` × `vectors` pixels, for parts of planes begin … end − 1, counted through the panels of all
+ * images. The last tile of a part or row is moved back to end where that ends, and computes some pixels again; so a part
+ * must be at least as high as the tile, and only an output that is narrower than the tile has a partial vector, the last.
+ * Up to a vector more than the width is read from a row.
  *
  * @param dense  whether the output's columns are neighbours
  * @param form   what is done to the sums at last
@@ -74,20 +78,24 @@ export const directKernel = once(
     return kernel(`conv.direct.${name.join('.')}${form}`, directSpec(storage), (args, range) => {
       const { images, taps, out, bias, residual, tapOffsets, outOffsets, biasOffsets, hasBias, k } = args;
       const { panels, groupPanels, imageStep, groupStep, rowStep } = args;
-      const { outImageStep, outRowStep, outColumnStep, height, width } = args;
+      const { outImageStep, outRowStep, outColumnStep, height, width, parts, partRows } = args;
       const element = loadedElement[storage];
       const bytes = storageBytes[element];
       const { lanes } = images.builder;
       const tileWidth = vectors * lanes;
       const tapsEnd = tapOffsets.plus(k).address;
-      const lastRow = height.sub(rows);
       const lastColumn = variable(constant(0, 'index'), 'lastColumn');
       when(width.gt(tileWidth), () => {
         lastColumn.set(width.sub(tileWidth));
       });
       const lastCount = width.sub(tileWidth - lanes).min(lanes);
 
-      loop(range, (plane) => {
+      loop(range, (position) => {
+        const plane = position.div(parts);
+        const part = position.sub(plane.mul(parts));
+        const firstRow = part.mul(partRows);
+        const endRow = part.eq(parts.sub(1)).select(height, firstRow.add(partRows));
+        const lastRow = endRow.sub(rows);
         const image = plane.div(panels);
         const panel = plane.sub(image.mul(panels));
         const from = images.plus(image.mul(imageStep)).plus(panel.div(groupPanels).mul(groupStep));
@@ -145,7 +153,7 @@ export const directKernel = once(
         };
 
         loop(
-          height,
+          { begin: firstRow, end: endRow },
           (row) => {
             const y = row.min(lastRow);
             loop(

@@ -40,6 +40,8 @@ export const directCorrelation = (correlation: Correlation): void => {
   eachChunk(correlation, { mayStay, neighbours: true }, (chunk) => {
     const { images } = chunk;
     const tileRows = Math.min(rows, chunk.rows);
+    const planes = chunk.count * panels;
+    const { parts, partRows } = partsOf(planes, chunk.rows, tileRows);
     const part = (view: View): Region => ({
       storage: view.storage,
       byteOffset: outOffset(view, chunk) * storageBytes[type],
@@ -70,10 +72,23 @@ export const directCorrelation = (correlation: Correlation): void => {
         outColumnStep: outColumn,
         height: chunk.rows,
         width,
+        parts,
+        partRows,
       },
       0,
-      chunk.count * panels,
-      { grain: grainOf({ flops: 2 * channels * Math.max(k, 1) * chunk.rows * width }) },
+      planes * parts,
+      { grain: grainOf({ flops: 2 * channels * Math.max(k, 1) * partRows * width }) },
     );
   });
+};
+
+/** A launch has at least about so many parts to share among threads. */
+const PARTS = 16;
+
+/** Few planes are cut into parts of rows, whole tiles of them. */
+const partsOf = (planes: number, height: number, tileRows: number): { parts: number; partRows: number } => {
+  const wanted = Math.ceil(PARTS / Math.max(planes, 1));
+  const partRows = Math.ceil(height / wanted / tileRows) * tileRows;
+  const parts = Math.max(1, Math.floor(height / partRows));
+  return { parts, partRows: parts === 1 ? height : partRows };
 };
