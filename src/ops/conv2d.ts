@@ -200,8 +200,9 @@ export const conv2d = (
   );
   checkBiasShape(weight, bias);
   checkExtent(batched, weight, p);
+  checkNotEmpty(batched);
   checkWeightType(batched, weight);
-  checkPositive(batched, weight);
+  checkKernel(batched, weight);
   // With a named padding PyTorch takes a bias of any dtype.
   const shift = bias === null ? null : to(bias, input.dtype);
   const out = call(conv2dOp, { input: batched, weight, bias: shift }, p);
@@ -342,12 +343,15 @@ const checkWeightType = (input: Tensor, weight: Tensor): void => {
   throw new RuntimeError(`expected scalar type ${type} but found ${dtypes[weight.dtype].scalarType}`);
 };
 
-const checkPositive = (input: Tensor, weight: Tensor): void => {
+const checkNotEmpty = (input: Tensor): void => {
   if (input.shape.slice(2).includes(0)) {
     throw new RuntimeError(
       `Only zero batch or zero channel inputs are supported, but got input shape: [${input.shape.join(', ')}]`,
     );
   }
+};
+
+const checkKernel = (input: Tensor, weight: Tensor): void => {
   if (!input.isFloatingPoint()) {
     throw new RuntimeError(
       `conv2d: input and weight must be floating-point tensors, but they are ${input.dtype}`,

@@ -152,25 +152,25 @@ const key = fc.constantFrom('a', 'b', '2', '10', 'x.y');
 const plainKey = fc.constantFrom('a', 'b', '2', '10');
 const parameters = fc.constantFrom(parameter, tensor([2]));
 const containers: Kind = fc.oneof(
-  fc.tuple(list, index).map(([on, at]) => call(`show("got", ${on}.get(${ts(at)})._getName());`, `show("got", ${on}[${py(at)}]._get_name())`)),
+  fc.tuple(list, index).map(([on, at]) => call(`e = ${on}.get(${ts(at)}); show("got", e && e._getName());`, `e = ${on}[${py(at)}]; show("got", None if e is None else e._get_name())`)),
   fc.tuple(list, slice).map(([on, part]) => call(`show("part", String(${on}.get(${part.ts})));`, `show("part", str(${on}[${part.py}]))`)),
   fc.tuple(list, index, layer).map(([on, at, each]) => call(`${on}.set(${ts(at)}, ${each.ts});`, `${on}[${py(at)}] = ${each.py}`)),
   fc.tuple(list, fc.oneof(index.map((at) => call(ts(at), py(at))), slice)).map(([on, at]) => call(`${on}.delete(${at.ts});`, `del ${on}[${at.py}]`)),
-  fc.tuple(list, index).map(([on, at]) => call(`show("popped", ${on}.pop(${ts(at)})._getName());`, `show("popped", ${on}.pop(${py(at)})._get_name())`)),
+  fc.tuple(list, index).map(([on, at]) => call(`e = ${on}.pop(${ts(at)}); show("popped", e && e._getName());`, `e = ${on}.pop(${py(at)}); show("popped", None if e is None else e._get_name())`)),
   // PyTorch's ModuleList takes any position and loses modules.
   fc.tuple(index, layer).map(([at, each]) => call(`m.insert(${ts(at)}, ${each.ts});`, `m.insert(${py(at)}, ${each.py})`)),
   layer.map((each) => call(`l.insert(0, ${each.ts});`, `l.insert(0, ${each.py})`)),
   fc.tuple(list, fc.array(layer, { maxLength: 2 })).map(([on, each]) => call(`${on}.extend([${each.map((l) => l.ts).join(', ')}]);`, `${on}.extend([${each.map((l) => l.py).join(', ')}])`)),
-  list.map((on) => call(`show("length", ${on}.length); show("each", Array.from(${on}, (e) => e._getName()));`, `show("length", len(${on})); show("each", [e._get_name() for e in ${on}])`)),
+  list.map((on) => call(`show("length", ${on}.length); show("each", Array.from(${on}, (e) => e && e._getName()));`, `show("length", len(${on})); show("each", [None if e is None else e._get_name() for e in ${on}])`)),
   fc.constant(call('show("sum", String(m.concat(n)));', 'show("sum", str(m + n))')),
   fc.integer({ min: -1, max: 2 }).map((times) => call(`show("product", String(m.repeat(${ts(times)})));`, `show("product", str(m * ${py(times)}))`)),
 
   fc.tuple(key, layer).map(([n, each]) => call(`k.set(${ts(n)}, ${each.ts});`, `k[${py(n)}] = ${each.py}`)),
-  key.map((n) => call(`show("got", k.get(${ts(n)})._getName());`, `show("got", k[${py(n)}]._get_name())`)),
-  key.map((n) => call(`show("popped", k.pop(${ts(n)})._getName());`, `show("popped", k.pop(${py(n)})._get_name())`)),
+  key.map((n) => call(`e = k.get(${ts(n)}); show("got", e && e._getName());`, `e = k[${py(n)}]; show("got", None if e is None else e._get_name())`)),
+  key.map((n) => call(`e = k.pop(${ts(n)}); show("popped", e && e._getName());`, `e = k.pop(${py(n)}); show("popped", None if e is None else e._get_name())`)),
   key.map((n) => call(`k.delete(${ts(n)});`, `del k[${py(n)}]`)),
   fc.tuple(key, layer, layer).map(([n, one, two]) => call(`k.update({ ${ts(n)}: ${one.ts}, z: ${two.ts} });`, `k.update({${py(n)}: ${one.py}, "z": ${two.py}})`)),
-  fc.constant(call('show("keys", [...k.keys()]); show("items", Array.from(k.items(), ([name, e]) => [name, e._getName()])); show("has", k.has("a"));', 'show("keys", list(k.keys())); show("items", [[name, e._get_name()] for name, e in k.items()]); show("has", "a" in k)')),
+  fc.constant(call('show("keys", [...k.keys()]); show("items", Array.from(k.items(), ([name, e]) => [name, e && e._getName()])); show("has", k.has("a"));', 'show("keys", list(k.keys())); show("items", [[name, None if e is None else e._get_name()] for name, e in k.items()]); show("has", "a" in k)')),
   fc.constant(call('k.clear();', 'k.clear()')),
   fc.constantFrom('l', 'k', 'u', 'v').map((on) => call(`show("text", String(${on})); show("saved", [...${on}.stateDict().keys()]);`, `show("text", str(${on})); show("saved", list(${on}.state_dict()))`)),
 
@@ -246,7 +246,7 @@ export const moduleProgram = ({ seed, tree, other, steps }: ModuleCase): Program
     ),
     ...steps,
   ],
-  names: ['m', 'n', 'c', 'h', 'l', 'k', 'u', 'v', 'd', 'x', 'y', 'names'],
+  names: ['m', 'n', 'c', 'h', 'l', 'k', 'u', 'v', 'd', 'e', 'x', 'y', 'names'],
   stopsAtError: false,
   // Behind a batch normalisation gradients nearly cancel.
   bound: (_, dtype) =>
