@@ -65,6 +65,10 @@ export const tileFor = (machine: Machine, element: ElementType, m: number, n: nu
 export const restVectors = ({ columns, vectors }: Tile, n: number): number =>
   Math.ceil(((n % columns) * vectors) / columns);
 
+/** The same for the best tile. */
+export const productCycles = (machine: Machine, element: ElementType, m: number, n: number): number =>
+  cycles(tileFor(machine, element, m, n), m, n);
+
 /** Cycles per step of the depth, on a machine of two multipliers with a latency of four cycles, and two loads a cycle. */
 export const cycles = (tile: Tile, m: number, n: number): number => {
   const { rows, vectors, columns } = tile;

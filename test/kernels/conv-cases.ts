@@ -236,6 +236,38 @@ export const cases: readonly Case[] = [
     groups: 2,
   },
   {
+    name: 'many output channels, stride',
+    input: [2, 4, 11, 13],
+    outs: 37,
+    kernel: [5, 4],
+    stride: [2, 3],
+    dilation: [1, 2],
+    padding: [
+      [2, 1],
+      [0, 3],
+    ],
+    bias: true,
+  },
+  {
+    name: 'many output channels in groups, one tap',
+    input: [2, 130, 3, 5],
+    outs: 34,
+    kernel: [1, 1],
+    groups: 2,
+    bias: true,
+  },
+  {
+    name: 'more taps than the first cache holds',
+    input: [1, 97, 3, 4],
+    outs: 19,
+    kernel: [3, 3],
+    stride: [1, 2],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+  },
+  {
     name: 'wide rows',
     input: [1, 2, 3, 70],
     outs: 2,

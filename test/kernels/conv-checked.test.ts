@@ -8,7 +8,7 @@ vi.mock('../../src/device/launch.ts', async () => ({
   launch: (await import('./checked-launch.ts')).checkedLaunch,
 }));
 
-describe.each(['implicit', 'direct', 'depthwise'] as const)('the %s convolution', (algorithm) => {
+describe.each(['implicit', 'direct', 'channels', 'depthwise'] as const)('the %s convolution', (algorithm) => {
   it.each(cases)('touches its tensors only: $name', (test) => {
     setTarget('interpret');
     withAlgorithm(algorithm, () => {

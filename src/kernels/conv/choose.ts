@@ -1,7 +1,8 @@
 /** Which algorithm computes a convolution or a gradient: by estimates with the numbers beside them, or by order of a test. */
 import { storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
-import { tileOf } from '../gemm-tile.ts';
+import { productCycles, tileOf } from '../gemm-tile.ts';
+import { channelsTile, isForChannels } from './channels.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
@@ -10,9 +11,11 @@ import { TAPS, type TileSize } from './winograd/matrices.ts';
 
 /**
  * `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. `winograd2` and `winograd4`:
- * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `depthwise`: `depthwise.ts`.
+ * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `channels`: `channels.ts`, `depthwise`: `depthwise.ts`.
  */
-export type Algorithm = 'implicit' | 'direct' | 'depthwise' | 'winograd2' | 'winograd4';
+export type Algorithm = 'implicit' | 'direct' | 'channels' | 'depthwise' | 'winograd2' | 'winograd4';
+/** Those that compute a weight's gradient. */
+export type WeightGradAlgorithm = Exclude<Algorithm, 'channels' | 'depthwise'>;
 
 /**
  * What the estimates of Winograd's algorithm count with, in multiplications of vectors. Measured on 3 × 3 taps with 8 to
@@ -31,9 +34,17 @@ const COSTS = {
   farBytes: 16 * 2 ** 20,
   /** Packing an element of the implicit algorithm's input, which is used for one output channel after the other. */
   packing: 2,
+  /** Bytes of the input that are packed in a cycle, and cycles to transpose a vector of sums and store it. */
+  packedBytes: 9,
+  turnedVector: 8,
+  /** As `transform`, in the gradient of a weight, which has none of outputs. */
+  gradientTransform: { 2: 5, 4: 10 },
   /** To sum the lanes of a vector in the gradient of a weight, and to store it. */
   lanes: 8,
 } as const;
+
+/** With fewer channels on either side, a weight's gradient by transforms was measured slower than without. */
+const FEWEST = 8;
 
 /** A gain less than this is not worth the memory. */
 const WORTH = 0.95;
@@ -45,7 +56,7 @@ const WORTH = 0.95;
  * 14 × 14 in groups of 8: 25 and 44, of 32: 48 and 40.
  */
 export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
-  const order = orderFor(correlation);
+  const order = orderFor(machine, correlation);
   if (order !== null) return order;
   if (isDepthwise(machine, correlation)) return 'depthwise';
   const { out, taps } = correlation;
@@ -55,7 +66,7 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
   const isDirect = outs <= 8 + lanes;
   return cheapest(
     correlation,
-    isDirect ? 'direct' : 'implicit',
+    isDirect ? 'direct' : implicitOrChannels(machine, correlation),
     TAPS ** 2 *
       channels *
       (outs + (isDirect ? 0 : COSTS.packing)) *
@@ -71,48 +82,78 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
 };
 
 /**
- * A weight's gradient. Direct and implicit each by the share of its time in which it works at full speed: the product's
- * tiles and packing cost about as much as 12 more output channels would; the direct kernel pays half a step for each row
- * and four and a half for a last, partial vector. Beyond 32 channels little could be won.
- *
- * Measured in WebAssembly: 56 wide, 8 channels 26 and 54, 32: 48 and 60; 14 wide, 8: 22 and 28, 16: 35 and 28, 32: 46
- * and 29.
+ * Many output channels, by estimated cycles for each tap. The product packs its input, the other transposes its tiles.
+ * Measured in GFLOP/s, implicit and channels: 7 × 7 at stride 2 from 3 channels, AVX2 117 and 100, AVX-512 193 and 230;
+ * 3 × 3 at stride 2 on 56 × 56, AVX2 106 and 91, AVX-512 181 and 233; 1 × 1 from 1024 channels on 14 × 14, AVX2 109 and
+ * 124, AVX-512 200 and 244.
  */
-export const chooseWeightGrad = (
-  machine: Machine,
-  correlation: Correlation,
-): Exclude<Algorithm, 'depthwise'> => {
-  const order = orderFor(correlation);
-  if (order !== null) return order;
+const implicitOrChannels = (machine: Machine, correlation: Correlation): 'implicit' | 'channels' => {
+  if (!isForChannels(machine, correlation)) return 'implicit';
+  const { out, taps } = correlation;
+  const element = elementOf(out);
+  const [, , height, width] = out.shape as [number, number, number, number];
+  const outs = taps.out.size;
+  const lanes = machine.lanes(element);
+  const pixels = height * width;
+  const implicit =
+    productCycles(machine, element, outs, pixels) + (pixels * elementBytes[element]) / COSTS.packedBytes;
+  const k = taps.channels.size * taps.rows.size * taps.columns.size;
+  const turned = (COSTS.turnedVector * pixels * outs) / lanes / k;
+  return channelsTile(machine, element, outs, height, width).cycles + turned < implicit
+    ? 'channels'
+    : 'implicit';
+};
+
+/**
+ * A weight's gradient. Direct and implicit each by the share of its time in which it works at full speed. Implicit packs
+ * an element of each side for the other side's number of products, and packing does not become faster with wider
+ * vectors. Direct has something to do for each row, and for a last, partial vector, which takes branches where there are
+ * no masks. Beyond 32 channels little could be won.
+ *
+ * Measured, GFLOP/s, implicit and direct: WebAssembly, 56 wide, 8 channels 26 and 54, 32: 48 and 60; 14 wide, 8: 22 and 28,
+ * 16: 35 and 28, 32: 46 and 29. AVX2, 56 wide, 8: 33 and 76, 16: 55 and 86, 32: 79 and 103; 14 wide, 16: 35 and 36, 32:
+ * 67 and 44. AVX-512, 56 wide, 16: 71 and 115, 32: 108 and 122; 14 wide, 16: 35 and 47, 32: 80 and 62.
+ */
+export const chooseWeightGrad = (machine: Machine, correlation: Correlation): WeightGradAlgorithm => {
+  const order = orderFor(machine, correlation);
+  if (order !== null && order !== 'channels' && order !== 'depthwise') return order;
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
   const lanes = machine.lanes(elementOf(out));
-  const vectors = out.shape[3]! / machine.lanes('f32');
-  const steps = Math.floor(vectors) + (Number.isInteger(vectors) ? 0 : 4.5) + 0.5;
+  const tile = tileOf(machine, elementOf(out));
+
+  const columns = channels * taps.rows.size * taps.columns.size;
+  const reuse = (outs * columns) / (outs + columns);
+  const implicit = reuse / (reuse + 10 + lanes);
+  const vectors = out.shape[3]! / lanes;
+  const [perRow, partial] = machine.sinksArithmetic === true ? [0.5, 4.5] : [2, 1];
+  const steps = Math.floor(vectors) + (Number.isInteger(vectors) ? 0 : partial) + perRow;
   const direct = vectors / steps;
-  const implicit = outs / (outs + 12);
-  const isDirect = outs <= 32 && direct > implicit;
+  const plain = outs <= 32 && direct > implicit ? 'direct' : 'implicit';
+  if (Math.min(channels, outs) < FEWEST) return plain;
   return cheapest(
     correlation,
-    isDirect ? 'direct' : 'implicit',
-    (TAPS ** 2 * channels * outs * (pixelsOf(out) / lanes)) / (isDirect ? direct : implicit),
+    plain,
+    (TAPS ** 2 * channels * outs * (pixelsOf(out) / lanes)) / (plain === 'direct' ? direct : implicit),
     (m, tiles) => {
       const time = Math.ceil(tiles / lanes);
-      const transforms = COSTS.transform[m] * time * (channels + outs);
-      return pointsOf(m) * ((time + COSTS.lanes) * channels * outs + transforms);
+      const sums =
+        Math.ceil(outs / tile.rows) * tile.rows * Math.ceil(channels / tile.vectors) * tile.vectors;
+      const transforms = COSTS.gradientTransform[m] * time * (channels + outs);
+      return pointsOf(m) * ((time + COSTS.lanes) * sums + transforms);
     },
   );
 };
 
 /** The plain algorithm, unless one of Winograd's that applies is estimated to take less. */
-const cheapest = (
+const cheapest = <Plain extends Algorithm>(
   correlation: Correlation,
-  plain: 'implicit' | 'direct',
+  plain: Plain,
   plainCost: number,
   cost: (m: TileSize, tiles: number) => number,
-): Exclude<Algorithm, 'depthwise'> => {
+): Plain | `winograd${TileSize}` => {
   if (!isWinograd(correlation)) return plain;
-  let [best, least]: [Exclude<Algorithm, 'depthwise'>, number] = [plain, plainCost * WORTH];
+  let [best, least]: [Plain | `winograd${TileSize}`, number] = [plain, plainCost * WORTH];
   for (const m of tileSizes(correlation.out)) {
     const estimate = cost(m, tilesOf(correlation, m));
     if (estimate < least) [best, least] = [`winograd${m}`, estimate];
@@ -146,8 +187,11 @@ const tilesOf = ({ out: { shape }, dilation }: Correlation, m: TileSize): number
 let ordered: Algorithm | null = null;
 
 /** The algorithm that a test wants, if it is one for this. */
-const orderFor = (correlation: Correlation): Exclude<Algorithm, 'depthwise'> | null =>
-  ordered === 'depthwise' || (ordered?.startsWith('winograd') && !isWinograd(correlation)) ? null : ordered;
+const orderFor = (machine: Machine, correlation: Correlation): Algorithm | null => {
+  if (ordered?.startsWith('winograd') && !isWinograd(correlation)) return null;
+  if (ordered === 'depthwise' && !isDepthwise(machine, correlation)) return null;
+  return ordered === 'channels' && !isForChannels(machine, correlation) ? null : ordered;
+};
 
 /** Everything that `work` convolves is done by one algorithm, where it can be: for tests and measurements. */
 export const withAlgorithm = <T>(algorithm: Algorithm, work: () => T): T => {

@@ -2,8 +2,9 @@
 import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
-import { chooseCorrelation, chooseWeightGrad, type Algorithm } from './choose.ts';
+import { chooseCorrelation, chooseWeightGrad, type Algorithm, type WeightGradAlgorithm } from './choose.ts';
 import type { Correlation } from './correlation.ts';
+import { channelsCorrelation } from './channels.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
 import { directCorrelation } from './direct.ts';
 import { directWeightGrad } from './direct-weight-grad.ts';
@@ -44,6 +45,7 @@ const correlate = (correlation: Correlation): void => {
 const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => void>> = {
   implicit: implicitCorrelation,
   direct: directCorrelation,
+  channels: channelsCorrelation,
   depthwise: depthwiseCorrelation,
   winograd2: (correlation) => {
     winogradCorrelation(correlation, 2);
@@ -53,7 +55,7 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
   },
 };
 
-const weightGrads: Readonly<Record<Exclude<Algorithm, 'depthwise'>, typeof implicitWeightGrad>> = {
+const weightGrads: Readonly<Record<WeightGradAlgorithm, typeof implicitWeightGrad>> = {
   implicit: implicitWeightGrad,
   direct: directWeightGrad,
   winograd2: (...args) => {

@@ -1,0 +1,196 @@
+/** The kernel of correlation with lanes on output channels: see `channels.ts`. */
+import {
+  grid,
+  index,
+  inout,
+  input,
+  kernel,
+  loadedElement,
+  loop,
+  Pointer,
+  storageBytes,
+  unroll,
+  constant,
+  variable,
+  when,
+  type KernelDefinition,
+  type StorageType,
+  type Value,
+  type Variable,
+} from '../../lang/index.ts';
+import { finished, type EpilogueForm } from '../epilogue.ts';
+import { interleaved } from '../interleave.ts';
+import { specialised } from '../once.ts';
+
+export interface ChannelsForm {
+  readonly storage: StorageType;
+  /** Neighbouring outputs of a row that are computed at a time, at most a vector's lanes; and vectors of channels. */
+  readonly pixels: number;
+  readonly vectors: number;
+  /** Elements from what one output reads to what its neighbour reads. */
+  readonly step: number;
+  readonly epilogue: EpilogueForm;
+}
+
+const channelsSpec = (storage: StorageType) => ({
+  images: input(loadedElement[storage]),
+  /** For each panel of output channels its taps: k × channels. */
+  taps: input(loadedElement[storage]),
+  out: inout(storage),
+  residual: input(storage),
+  bias: input(storage),
+  /** Where the tap reads, from the pixel's place in the first channel of its group: k entries. */
+  tapOffsets: input('i32'),
+  /** A slot for each position from `firstPosition` on, of which only that of a range's first is used. */
+  slots: inout(loadedElement[storage]),
+  slotSize: index,
+  firstPosition: index,
+  hasBias: index,
+  biasStep: index,
+  /** Taps in all, and those that are taken together: as many as stay in the first cache. */
+  k: index,
+  deep: index,
+  blocks: index,
+  /** Output channels of a group, and their panels: of one group, of all. */
+  outs: index,
+  groupPanels: index,
+  panels: index,
+  imageStep: index,
+  groupStep: index,
+  rowStep: index,
+  outImageStep: index,
+  outChannelStep: index,
+  outRowStep: index,
+  residualImageStep: index,
+  residualChannelStep: index,
+  residualRowStep: index,
+  /** Of a row, at least a tile's pixels. */
+  width: index,
+  /** Tiles of a row, of an image, of a band; bands of an image. */
+  rowTiles: index,
+  tiles: index,
+  bandTiles: index,
+  bands: index,
+});
+
+/**
+ * Positions begin … end − 1: panels of output channels, for one band of tiles after the other, of one image after the
+ * other. A few taps at a time stay in the first cache while all tiles of the band pass; between them the sums wait in
+ * the position's slot. The last tile of a row is moved back to end where the row ends, and computes some pixels again.
+ * At last a tile is transposed, so that pixels are stored as vectors.
+ */
+export const channelsKernel = specialised(
+  (form: ChannelsForm): KernelDefinition<ReturnType<typeof channelsSpec>> => {
+    const { storage, pixels, vectors, step, epilogue } = form;
+    const name = [storage, `${String(pixels)}x${String(vectors)}`, step].join('.');
+    return kernel(`conv.channels.${name}${epilogue}`, channelsSpec(storage), (args, range, machine) => {
+      const { images, taps, out, residual, bias, tapOffsets, k, deep, outs, groupPanels, width } = args;
+      const element = loadedElement[storage];
+      const bytes = storageBytes[element];
+      const lanes = machine.lanes(element);
+      const channels = vectors * lanes;
+
+      loop(range, (position) => {
+        const place = position.div(args.panels);
+        const panel = position.sub(place.mul(args.panels));
+        const image = place.div(args.bands);
+        const band = place.sub(image.mul(args.bands));
+        const group = panel.div(groupPanels);
+        const firstOut = panel.sub(group.mul(groupPanels)).mul(channels);
+        const outCount = outs.sub(firstOut).min(channels);
+        const channel = group.mul(outs).add(firstOut);
+        const from = images.plus(image.mul(args.imageStep)).plus(group.mul(args.groupStep));
+        const to = out.plus(image.mul(args.outImageStep)).plus(channel.mul(args.outChannelStep));
+        const besides = residual
+          .plus(image.mul(args.residualImageStep))
+          .plus(channel.mul(args.residualChannelStep));
+        const weights = taps.plus(panel.mul(k).mul(channels));
+        const slot = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
+        const parked = slot.plus(channels * (pixels + lanes));
+        const firstTile = band.mul(args.bandTiles);
+        const endTile = firstTile.add(args.bandTiles).min(args.tiles);
+
+        const initial = unroll(vectors, (v) => {
+          const value = variable(constant(0, { element, lanes }));
+          when(args.hasBias.ne(0), () => {
+            const count = outCount
+              .sub(v * lanes)
+              .max(0)
+              .min(lanes);
+            const first = channel.add(v * lanes).mul(args.biasStep);
+            value.set(bias.strided(first, args.biasStep, { count, lanes }));
+          });
+          return value;
+        });
+
+        const products = (sums: Variable[][], corner: Pointer, first: Value, end: Value): void => {
+          const factors = weights.plus(first.mul(channels)).walk('factors');
+          loop(
+            { begin: tapOffsets.plus(first).address, end: tapOffsets.plus(end).address },
+            (at) => {
+              const offset = new Pointer(tapOffsets.builder, tapOffsets.param, 'i32', at);
+              const under = corner.plusBytes(offset.scalar().to('index').mul(bytes));
+              const row = unroll(vectors, (v) => factors.vector(v * lanes, { lanes }));
+              sums.forEach((sum, i) => {
+                const pixel = under.splat(i * step, lanes);
+                sum.forEach((value, v) => {
+                  value.accumulate(pixel, row[v]!);
+                });
+              });
+              factors.advance(channels);
+            },
+            { step: storageBytes.i32 },
+          );
+        };
+
+        const finish = (sums: Variable[][], y: Value, x: Value): void => {
+          sums.forEach((sum, i) => {
+            sum.forEach((value, v) => slot.set(i * channels + v * lanes, value));
+          });
+          const turned = slot.plus(pixels * channels);
+          for (let v = 0; v < vectors; v++) {
+            const rows = unroll(lanes, (i) =>
+              slot.vector(Math.min(i, pixels - 1) * channels + v * lanes, { lanes }),
+            );
+            interleaved(rows).forEach((row, o) => turned.set((v * lanes + o) * lanes, row));
+          }
+          const outPlace = to.plus(y.mul(args.outRowStep)).plus(x).walk('place');
+          const besidesPlace = besides.plus(y.mul(args.residualRowStep)).plus(x).walk('besides');
+          const line = turned.walk('line');
+          loop(outCount, () => {
+            const count = pixels < lanes ? constant(pixels, 'index') : undefined;
+            const value = finished(epilogue, line.vector(0, { lanes }), () =>
+              besidesPlace.vector(0, { lanes, count }),
+            );
+            outPlace.set(0, value, { count });
+            outPlace.advance(args.outChannelStep);
+            besidesPlace.advance(args.residualChannelStep);
+            line.advance(lanes);
+          });
+        };
+
+        loop(args.blocks, (block) => {
+          const first = block.mul(deep);
+          const end = first.add(deep).min(k);
+          const store = parked.walk('store');
+          loop({ begin: firstTile, end: endTile }, (tile) => {
+            const y = tile.div(args.rowTiles);
+            const x = tile.sub(y.mul(args.rowTiles)).mul(pixels).min(width.sub(pixels));
+            const sums = grid(pixels, vectors, (_, v) => variable(initial[v]!));
+            const eachSum = (visit: (sum: Variable, at: number) => void): void =>
+              sums.forEach((row, i) => row.forEach((sum, v) => visit(sum, i * channels + v * lanes)));
+            when(first.ne(0), () => eachSum((sum, at) => sum.set(store.vector(at, { lanes }))));
+            products(sums, from.plus(y.mul(args.rowStep)).plus(x.mul(step)), first, end);
+            // In this order, as the transposition needs registers that the sums leave.
+            when(
+              end.lt(k),
+              () => eachSum((sum, at) => store.set(at, sum)),
+              () => finish(sums, y, x),
+            );
+            store.advance(pixels * channels);
+          });
+        });
+      });
+    });
+  },
+);
