@@ -166,6 +166,7 @@ const algorithms: Readonly<Record<Algorithm, true>> = {
   implicit: true,
   direct: true,
   depthwise: true,
+  channels: true,
   winograd2: true,
   winograd4: true,
 };
