@@ -67,12 +67,25 @@ const run = async (name: string, programs: fc.Arbitrary<Program>, torch: Torch):
   return false;
 };
 
-const { python, version } = findPython();
-console.log(`seed ${options.seed}; PyTorch ${version} (${python})`);
-await using torch = startTorch(python);
-let sound = true;
-for (const [name, programs] of Object.entries(families)) {
-  if (options.only === undefined || options.only === name)
-    sound = (await run(name, programs, torch)) && sound;
+const main = async (): Promise<boolean> => {
+  if (options.only !== undefined && !(options.only in families))
+    throw new Error(`--only takes ${Object.keys(families).join(' or ')}, not ${options.only}`);
+  // PyTorch warns of the same.
+  console.warn = () => undefined;
+  const { python, version } = findPython();
+  console.log(`seed ${options.seed}; PyTorch ${version} (${python})`);
+  await using torch = startTorch(python);
+  let sound = true;
+  for (const [name, programs] of Object.entries(families)) {
+    if (options.only === undefined || options.only === name)
+      sound = (await run(name, programs, torch)) && sound;
+  }
+  return sound;
+};
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 2;
 }
-process.exitCode = sound ? 0 : 1;
