@@ -64,7 +64,7 @@ for (let k = 0; k < 200; k++) {
 }
 report('1024 positions in 16 chunks, threads asleep', asleep);
 
-for (const positions of [2 ** 12, 2 ** 14, 2 ** 15, 2 ** 16, 2 ** 18, 2 ** 20]) {
+for (const positions of [2 ** 14, 2 ** 15, 2 ** 16, 2 ** 17, 2 ** 18, 2 ** 20]) {
   for (const n of [1, threads]) {
     setNumThreads(n);
     report(`${String(positions)} positions, ${String(n)} threads`, often(job(positions, 2 ** 13), 500));

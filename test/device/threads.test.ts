@@ -22,8 +22,10 @@ function poolOf(name: TargetName) {
   return currentTarget().pool;
 }
 
-afterEach(() => {
+afterEach(async () => {
   setNumThreads(initial);
+  // The runner hears of tests between tasks only.
+  await sleep(0);
 });
 
 /** Starts as many threads, and waits until they run. */
