@@ -80,6 +80,11 @@ export interface Backend {
   argReduce(which: 'max' | 'min', positions: View, values: View | null, input: View, axis: number): void;
   /** Mean and biased variance over axes, in two passes (no cancellation). out views have the remaining axes. */
   moments(mean: View, variance: View, input: View, axes: readonly number[]): void;
+  /**
+   * Σ (x − centre) · partner over axes; out and centre have the remaining axes. `partner` has x's shape, and all have one
+   * dtype: float32 or float64.
+   */
+  covariances(out: View, x: View, centre: View, partner: View, axes: readonly number[]): void;
   softmax(out: View, input: View, axis: number, log: boolean): void;
   /** From the output and its cotangent: grad of (log)softmax. */
   softmaxGrad(gradInput: View, grad: View, output: View, axis: number, log: boolean): void;

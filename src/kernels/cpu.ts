@@ -19,7 +19,7 @@ import {
 } from './half.ts';
 import { gather, indexSelect } from './indexing.ts';
 import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from './pool.ts';
-import { moments, reduce } from './reduce.ts';
+import { covariances, moments, reduce } from './reduce.ts';
 import { softmax, softmaxGrad } from './softmax.ts';
 
 export const cpu: Backend = {
@@ -32,6 +32,7 @@ export const cpu: Backend = {
   reduce,
   argReduce,
   moments,
+  covariances,
   softmax,
   softmaxGrad,
   cumsum,

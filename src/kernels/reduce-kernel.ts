@@ -21,6 +21,7 @@ import {
   when,
   type ElementType,
   type KernelDefinition,
+  type Pointer,
   type Spec,
   type Value,
 } from '../lang/index.ts';
@@ -33,13 +34,16 @@ import { Row } from './row.ts';
 /** How two partial results become one. */
 export type Combination = 'add' | 'mul' | 'max' | 'min';
 
-/** A reduction, or what variances are made of: the squares of the distances from a centre. */
-export type Contribution = Reduction | 'squaredDeviations';
+/**
+ * A reduction, or what variances are made of: the squares of the distances from a centre; or covariances: these distances
+ * times the elements of a partner that lies in memory as the input does.
+ */
+export type Contribution = Reduction | 'squaredDeviations' | 'deviationProducts';
 
 interface Rule {
   readonly combine: Combination;
   /** What an element contributes. */
-  readonly term: (x: Value) => Value;
+  readonly term: (x: Value, partner?: Value) => Value;
   /** The result where there is nothing to reduce; of max and min it has no meaning. */
   readonly empty: number;
   /** How partial results of this reduction are reduced. */
@@ -60,6 +64,7 @@ export const rules: Readonly<Record<Contribution, Rule>> = {
   sumOfSquares: { combine: 'add', term: squared, empty: 0, then: 'sum' },
   sumOfAbs: { combine: 'add', term: absolute, empty: 0, then: 'sum' },
   squaredDeviations: { combine: 'add', term: squared, empty: 0, then: 'sum' },
+  deviationProducts: { combine: 'add', term: (x, partner) => x.mul(partner!), empty: 0, then: 'sum' },
 };
 
 /** The least and the greatest number of a type. */
@@ -112,14 +117,19 @@ const lanesOf =
 const nameOf = (kind: string, { contribution, from, to, strided, outer }: Variant): string =>
   `${contribution}.${kind}(${from}${strided ? ' strided' : ''}) > ${to}, ${outer} outer`;
 
+const isPaired = ({ contribution }: Variant): boolean => contribution === 'deviationProducts';
+
 /** An element in the type of the sum; for `any` and `all` 0 or 1. */
-const contributionOf = (variant: Variant, x: Value, centre: Value | undefined): Value => {
+const contributionOf = (variant: Variant, x: Value, centre: Value | undefined, partner?: Value): Value => {
   const { contribution, to } = variant;
   const element = elementOf(to);
   if (contribution === 'any' || contribution === 'all')
     return x.ne(0).select(constant(1, { element, lanes: x.lanes }), 0);
   const wide = converted(x, element);
-  return rules[contribution].term(centre === undefined ? wide : wide.sub(centre));
+  return rules[contribution].term(
+    centre === undefined ? wide : wide.sub(centre),
+    partner && converted(partner, element),
+  );
 };
 
 /** Accumulators of a row: enough for one addition to be under way in each. */
@@ -135,6 +145,7 @@ export const rowKernel = (variant: Variant): KernelDefinition => {
   const operands = operandsOf(variant);
   const spec: Spec = {
     x: input(storageOf[from]),
+    ...(isPaired(variant) && { partner: input(storageOf[from]) }),
     out: output(storageOf[to]),
     ...(centred && { centre: input(storageOf[to]) }),
     count: index,
@@ -156,8 +167,10 @@ export const rowKernel = (variant: Variant): KernelDefinition => {
       loop(range, (position) => {
         const [xAt, outAt, centreAt] = axisOffsets(args, outer, operands, position);
         const middle = centred ? centre!.splat(centreAt) : undefined;
-        const term = (value: Value): Value => contributionOf(variant, value, middle);
         const at = x!.plus(xAt!).walk();
+        const besides = isPaired(variant) ? pointer(args, 'partner').plus(xAt!).walk() : undefined;
+        const term = (load: (p: Pointer) => Value): Value =>
+          contributionOf(variant, load(at), middle, besides && load(besides));
         const total = variable(start);
         loop(
           count,
@@ -168,13 +181,26 @@ export const rowKernel = (variant: Variant): KernelDefinition => {
             loop(
               { begin, end: end.sub(rest) },
               () => {
-                sums.forEach((sum, k) => sum.update(combine, term(row.vector(at.plus(distances[k]!)))));
+                sums.forEach((sum, k) =>
+                  sum.update(
+                    combine,
+                    term((p) => row.vector(p.plus(distances[k]!))),
+                  ),
+                );
                 at.advance(distances[ACCUMULATORS]!);
+                besides?.advance(distances[ACCUMULATORS]!);
               },
               { step: whole },
             );
             eachLane(rest, (i) => {
-              sums[0]!.update(combine, active(i, term(row.at(at, i)), start));
+              sums[0]!.update(
+                combine,
+                active(
+                  i,
+                  term((p) => row.at(p, i)),
+                  start,
+                ),
+              );
             });
             total.update(combine, tree(combine, sums));
           },
@@ -203,6 +229,7 @@ export const columnKernel = (variant: Variant): KernelDefinition => {
   const operands = operandsOf(variant);
   const spec: Spec = {
     x: input(storageOf[from]),
+    ...(isPaired(variant) && { partner: input(storageOf[from]) }),
     out: inout(storageOf[to]),
     ...(centred && { centre: input(storageOf[to]), centre_step: index }),
     rows: index,
@@ -231,21 +258,26 @@ export const columnKernel = (variant: Variant): KernelDefinition => {
         const sums = out!.plus(outAt!);
         const middles = centred ? centre!.plus(centreAt!) : undefined;
         const at = x!.plus(xAt!).walk();
+        const besides = isPaired(variant) ? pointer(args, 'partner').plus(xAt!).walk() : undefined;
 
         eachLane({ begin, end }, (i) => {
           sums.set(i, constant(neutral(combine, element), { element, lanes: i.lanes }));
         });
         const take = (height: number): void => {
-          const group = unroll(height, (k) => (k === 0 ? at : at.plus(rowStride.mul(k))));
+          const group = unroll(height, (k) =>
+            [at, besides].map((p) => (k === 0 ? p : p?.plus(rowStride.mul(k)))),
+          );
           eachLane({ begin, end }, (i) => {
             const middle = middles && centres!.at(middles, i);
             const column = row.distance(i.base);
-            const terms = group.map((line) =>
-              contributionOf(variant, row.vector(line.plus(column), i), middle),
-            );
+            const terms = group.map((lines) => {
+              const [value, partner] = lines.map((line) => line && row.vector(line.plus(column), i));
+              return contributionOf(variant, value!, middle, partner);
+            });
             sums.set(i, sums.at(i)[combine](tree(combine, terms)));
           });
           at.advance(rowStride.mul(height));
+          besides?.advance(rowStride.mul(height));
         };
         loop(rows.div(ROWS), () => take(ROWS));
         for (let height = ROWS / 2; height >= 1; height /= 2) {

@@ -13,7 +13,7 @@ import type { ElementType } from '../lang/index.ts';
 import { launchNamed } from './arguments.ts';
 import { specialised } from './once.ts';
 import { axisArguments, positions } from './axes.ts';
-import { region } from './compact.ts';
+import { contiguous, region } from './compact.ts';
 import { copy } from './copy.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { map } from './elementwise.ts';
@@ -56,13 +56,30 @@ export const moments = (mean: View, variance: View, input: View, axes: readonly 
   map(math.div, variance.dtype, variance, [variance], [count]);
 };
 
-/** @param centre  of out's shape and dtype: what is subtracted from the elements first */
+/** `Backend.covariances` on a CPU. */
+export const covariances = (
+  out: View,
+  x: View,
+  centre: View,
+  partner: View,
+  axes: readonly number[],
+): void => {
+  const alike = x.strides.every((stride, axis) => stride === partner.strides[axis]);
+  const [input, other] = alike ? [x, partner] : [contiguous(x), contiguous(partner)];
+  reduceAround('deviationProducts', out, input, axes, centre, other);
+};
+
+/**
+ * @param centre  of out's shape and dtype: what is subtracted from the elements first
+ * @param partner  of the input's shape, strides and dtype: what they are then multiplied by
+ */
 const reduceAround = (
   contribution: Contribution,
   out: View,
   input: View,
   axes: readonly number[],
   centre: View | null,
+  partner: View | null = null,
 ): void => {
   if (elementCount(out.shape) === 0) return;
   if (axes.some((axis) => input.shape[axis] === 0)) {
@@ -77,6 +94,7 @@ const reduceAround = (
     from: operandOf(input),
     to: operandOf(out),
     centre: centre && operandOf(centre),
+    partner: partner && operandOf(partner),
     kept: collapse(sizes(kept), [along(kept), out, ...(centre ? [centre] : [])]),
     reduced: collapse(sizes(axes), [along(axes)]),
     depth: 0,
@@ -98,6 +116,7 @@ interface Task {
   readonly from: Operand;
   readonly to: Operand;
   readonly centre: Operand | null;
+  readonly partner: Operand | null;
   /** With strides in `from`, in `to`, and in the centre if there is one. */
   readonly kept: readonly Axis[];
   /** With strides in `from`. */
@@ -148,6 +167,7 @@ const run = (task: Task): void => {
       from: partial,
       to,
       centre: null,
+      partner: null,
       kept: finished,
       reduced: [{ size: left, strides: [results] }],
       depth: depth + 1,
@@ -205,7 +225,7 @@ const blocksOf = (size: number, longest: number): Blocks[] => {
 
 /** Reduces one axis, or blocks of it, once for every place of the others. */
 const pass = (
-  { contribution, centre }: Task,
+  { contribution, centre, partner, from: start }: Task,
   { kind, axis, kept }: Plan,
   { count }: Blocks,
   around: readonly Axis[],
@@ -227,6 +247,9 @@ const pass = (
   };
   const shared = {
     x: from,
+    ...(partner && {
+      partner: { ...partner, byteOffset: partner.byteOffset + from.byteOffset - start.byteOffset },
+    }),
     out: to,
     ...(centre && { centre }),
     ...(step !== 1 && { step }),

@@ -47,7 +47,9 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
       mapOperands(math.mulAdd, [x.detach(), perChannel(a, x), perChannel(shift, x)], { dtype: x.dtype }),
     );
   },
-  backward: (grad, { x, weight }, { mean, scale, ofBatch }) => {
+  backward: (grad, { x, weight }, statistics) => {
+    if (!isGradEnabled()) return gradients(grad, x, weight, statistics);
+    const { mean, scale, ofBatch } = statistics;
     const axes = otherAxes(x);
     // As functions of x, so that the gradient can be differentiated again.
     const m = ofBatch ? x.mean(axes) : mean;
@@ -69,6 +71,37 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
   // Its statistics come from `batchNorm`, whose gradients are checked as a whole.
   samples: [],
 });
+
+/**
+ * The gradients where nobody differentiates them again: two sums for each channel, and one pass that writes.
+ * @see at::native::batch_norm_backward_cpu
+ */
+const gradients = (grad: Tensor, x: Tensor, weight: Tensor | null, { mean, scale, ofBatch }: Statistics) => {
+  const axes = otherAxes(x);
+  const count = x.numel() / Math.max(x.shape[1]!, 1);
+  const sum = once(() => grad.sum(axes));
+  const covariance = once(() => {
+    const result = allocate(mean.shape, x.dtype, x.device);
+    backendOf(x.device).covariances(result, x, mean, grad, axes);
+    return result;
+  });
+  return {
+    x: () => {
+      const factor = weight === null ? scale : scale.mul(weight);
+      if (!ofBatch) return grad.mul(perChannel(factor, x));
+      const slope = covariance().mul(scale).mul(scale).div(count);
+      const channels = [mean, slope, factor].map((v) => perChannel(v, x));
+      return mapOperands(math.normalizeGrad, [grad, perChannel(sum().div(count), x), x, ...channels]);
+    },
+    weight: () => covariance().mul(scale),
+    bias: () => sum(),
+  };
+};
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
 
 /** The scale as a function of the centred input: eps is what the given scale says it was. */
 const scaleOf = (centred: Tensor, scale: Tensor, axes: number[]): Tensor => {

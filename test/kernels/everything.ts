@@ -6,7 +6,7 @@ import { argReduce } from '../../src/kernels/arg-reduce.ts';
 import { cumsum } from '../../src/kernels/cumsum.ts';
 import * as indexing from '../../src/kernels/indexing.ts';
 import * as pool from '../../src/kernels/pool.ts';
-import { moments, reduce } from '../../src/kernels/reduce.ts';
+import { covariances, moments, reduce } from '../../src/kernels/reduce.ts';
 import { softmax, softmaxGrad } from '../../src/kernels/softmax.ts';
 import { laidOut, randomIntegers, read, tensor, write, type Element, type Layout } from './tensors.ts';
 
@@ -43,6 +43,10 @@ export const everything = (dtype: DType): Element[] => {
       made(compute, kept, {}, (mean) =>
         made(compute, kept, {}, (variance) => moments(mean, variance, x, axes)),
       );
+      if (dtype === compute) {
+        const centre = filled(kept, {});
+        made(dtype, kept, {}, (out) => covariances(out, x, centre, x, axes));
+      }
     }
     for (const axis of [0, 1, 3]) {
       const kept = shape.toSpliced(axis, 1);

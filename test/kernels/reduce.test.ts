@@ -3,7 +3,7 @@ import type { Reduction } from '../../src/device/backend.ts';
 import { setTarget, availableTargets } from '../../src/device/target.ts';
 import type { View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
-import { moments, reduce } from '../../src/kernels/reduce.ts';
+import { covariances, moments, reduce } from '../../src/kernels/reduce.ts';
 import { groups } from './definitions.ts';
 import { as, laidOut, randomIntegers, read, tensor, write, type Element, type Layout } from './tensors.ts';
 
@@ -256,4 +256,44 @@ describe.each(availableTargets())('moments on %s', (target) => {
     moments(mean, variance, tensor('float32', [2, 0]), [1]);
     expect([...read(mean), ...read(variance)]).toEqual([NaN, NaN, NaN, NaN]);
   });
+});
+
+describe.each(availableTargets())('covariances on %s', (target) => {
+  beforeEach(() => setTarget(target));
+
+  it.each([
+    ['laid out alike', undefined, undefined],
+    ['with channels inside', [0, 2, 3, 1], [0, 2, 3, 1]],
+    ['laid out each its own way', undefined, [0, 2, 3, 1]],
+  ])(
+    'are the sums of products of distances from a centre and partners, %s',
+    (_, orderOfX, orderOfPartner) => {
+      const layout = (order: readonly number[] | undefined): Layout => (order ? { order } : {});
+      for (const shape of [
+        [3, 5, 4, 7],
+        [2, 3, 1, 67],
+        [300, 2, 1, 1],
+      ]) {
+        for (const axes of [[0, 2, 3], [3], [1], [0, 1, 2, 3]]) {
+          for (const dtype of ['float32', 'float64'] as const) {
+            const [x, partner] = [
+              laidOut(dtype, shape, layout(orderOfX)),
+              laidOut(dtype, shape, layout(orderOfPartner)),
+            ];
+            fill(x);
+            fill(partner, 5);
+            const [out, centre] = [0, 1].map(() => tensor(dtype, without(shape, axes))) as [View, View];
+            fill(centre);
+            covariances(out, x, centre, partner, axes);
+            const centres = numbers(read(centre));
+            const partners = groups({ shape, data: read(partner) }, axes).map(numbers);
+            const expected = groups({ shape, data: read(x) }, axes).map((group, k) =>
+              numbers(group).reduce((sum, v, i) => sum + (v - centres[k]!) * partners[k]![i]!, 0),
+            );
+            expect(numbers(read(out)), `[${shape.join()}] over ${axes.join()}`).toEqual(expected);
+          }
+        }
+      }
+    },
+  );
 });

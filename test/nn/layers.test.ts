@@ -129,6 +129,33 @@ describe('batch norm', () => {
   });
 });
 
+describe('the gradient of batch normalisation', () => {
+  it.each([
+    ['in training', true, 'contiguous_format'],
+    ['in evaluation', false, 'contiguous_format'],
+    ['in training, channels-last', true, 'channels_last'],
+  ] as const)(
+    'is the same whether or not it is to be differentiated again, %s',
+    (_, training, memoryFormat) => {
+      flow.manualSeed(5);
+      const options = { requiresGrad: true, dtype: 'float64' } as const;
+      const x = flow.randn([3, 5, 7, 2], { dtype: 'float64' }).contiguous(memoryFormat).requiresGrad_();
+      const [weight, bias] = [flow.randn([5], options), flow.randn([5], options)];
+      const statistics = [
+        flow.randn([5], { dtype: 'float64' }),
+        flow.rand([5], { dtype: 'float64' }),
+      ] as const;
+      const y = nn.functional.batchNorm(x, ...statistics, { weight, bias, training });
+      const gradOutputs = flow.randn([3, 5, 7, 2], { dtype: 'float64' });
+      const inputs = [x, weight, bias];
+      const [once, again] = [false, true].map((createGraph) =>
+        flow.autograd.grad(y, inputs, { gradOutputs, retainGraph: true, createGraph }),
+      );
+      once!.forEach((grad, k) => expect(grad!).toBeAllclose(again![k]!, { rtol: 1e-10, atol: 1e-12 }));
+    },
+  );
+});
+
 describe('losses with weights', () => {
   const weight = flow.tensor([0.5, 2]);
   const input = flow.tensor([[0.25, 0.75]]);

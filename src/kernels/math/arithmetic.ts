@@ -16,6 +16,10 @@ export const addcmul = (x: Value, a: Value, b: Value, value: Value): Value => x.
 /** x + value · (a / b) */
 export const addcdiv = (x: Value, a: Value, b: Value, value: Value): Value => x.add(a.mul(value).div(b));
 
+/** (g − m − (x − c) · k) · f: the gradient of a normalisation by the statistics of what is normalised. */
+export const normalizeGrad = (g: Value, m: Value, x: Value, c: Value, k: Value, f: Value): Value =>
+  g.sub(m).sub(x.sub(c).mul(k)).mul(f);
+
 /** From x at weight 0 to y at weight 1, exact at both ends. */
 export const lerp = (x: Value, y: Value, weight: Value): Value => {
   const step = y.sub(x);

@@ -28,6 +28,8 @@ export const addcdiv = expression('addcdiv', arithmetic.addcdiv);
 export const lerp = expression('lerp', arithmetic.lerp);
 /** x · a + b */
 export const mulAdd = expression('mulAdd', arithmetic.mulAdd);
+/** Operands: gradient, its mean, x, the mean of x, factor of the distance, factor of all. */
+export const normalizeGrad = expression('normalizeGrad', arithmetic.normalizeGrad);
 export const truncDivide = expression('truncDivide', arithmetic.truncDivide);
 export const floorDivide = expression('floorDivide', division.floorDivide);
 export const remainder = expression('remainder', division.remainder);
