@@ -16,9 +16,17 @@ export const pointsOf = (m: TileSize): number => (m + 2) ** 2;
 const LINE = 64;
 
 /**
+ * At least so many elements, an odd number of cache lines: walks from point to point would meet in one set of the first
+ * cache if they were multiples of 4096 bytes apart.
+ */
+export const oddLines = (elements: number, element: ElementType): number => {
+  const lines = Math.ceil((elements * storageBytes[element]) / LINE);
+  return ((lines + (lines % 2 === 0 ? 1 : 0)) * LINE) / storageBytes[element];
+};
+
+/**
  * Room for tiles of so many channels, and behind those of a channel for the rest of a vector, which is written and read
- * but means nothing. Distances are odd numbers of cache lines: the walks over channels and points would meet in one set
- * of the first cache if they were multiples of 4096 bytes.
+ * but means nothing.
  */
 export const tileLayout = (
   machine: Machine,
@@ -27,12 +35,7 @@ export const tileLayout = (
   channels: number,
   tiles: number,
 ): TileLayout => {
-  const bytes = storageBytes[element];
-  const oddLines = (elements: number): number => {
-    const lines = Math.ceil((elements * bytes) / LINE);
-    return ((lines + (lines % 2 === 0 ? 1 : 0)) * LINE) / bytes;
-  };
-  const pitch = oddLines(tiles + machine.lanes(element));
-  const point = oddLines(channels * pitch);
-  return { pitch, point, bytes: pointsOf(m) * point * bytes };
+  const pitch = oddLines(tiles + machine.lanes(element), element);
+  const point = oddLines(channels * pitch, element);
+  return { pitch, point, bytes: pointsOf(m) * point * storageBytes[element] };
 };

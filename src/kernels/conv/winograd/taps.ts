@@ -22,7 +22,7 @@ import { packKernel } from '../../gemm-pack.ts';
 import { once } from '../../once.ts';
 import { packedForm } from '../../packed.ts';
 import type { Taps } from '../correlation.ts';
-import { pointsOf } from './layout.ts';
+import { oddLines, pointsOf } from './layout.ts';
 import { TAPS, winogradOf, type TileSize } from './matrices.ts';
 import { apart, transform } from './transform.ts';
 
@@ -110,11 +110,15 @@ export const transformedTaps = (
   return { panels, pointStep, of: (g) => ({ storage: all, byteOffset: g * groupBytes }) };
 };
 
+/** From point to point of transformed taps before they are packed. */
+const plainStep = ({ type, out, channels }: Taps): number =>
+  oddLines(out.size * channels.size, loadedElement[type]);
+
 /** The transformed taps of a group: [point][output][input]. */
 const transformGroup = (taps: Taps, group: number, m: TileSize): Storage => {
   const { storage, type, offset, out, channels, rows, columns } = taps;
   const element = loadedElement[type];
-  const pointStep = out.size * channels.size;
+  const pointStep = plainStep(taps);
   const plain = workspace(`winograd.plainTaps.${element}`, pointsOf(m) * pointStep * storageBytes[element]);
   launch(
     tapsKernel(type, m),
@@ -141,7 +145,7 @@ const packGroup = (taps: Taps, m: TileSize, panelRows: number, plain: Storage, o
   const panels = Math.ceil(outs / panelRows);
   const across = {
     walks: [
-      { size: pointsOf(m), step: outs * channels },
+      { size: pointsOf(m), step: plainStep(taps) },
       { size: panels * panelRows, step: channels, distinct: outs },
     ],
   };

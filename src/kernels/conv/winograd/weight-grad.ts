@@ -28,7 +28,7 @@ import {
   undilated,
   type Block,
 } from './blocks.ts';
-import { pointsOf } from './layout.ts';
+import { oddLines, pointsOf } from './layout.ts';
 import type { TileSize } from './matrices.ts';
 import { gradientKernel, sumKernel } from './gradient.ts';
 
@@ -56,7 +56,7 @@ export const winogradWeightGrad = (
   );
 
   const sumPitch = inPanels * vectors;
-  const sumStep = outPanels * rows * sumPitch;
+  const sumStep = oddLines(outPanels * rows * sumPitch, element);
   const sumBytes = pointsOf(m) * sumStep * bytes;
   const sums = workspace(`winograd.sums.${element}`, groups * sumBytes);
   let accumulate = 0;
