@@ -1,9 +1,17 @@
 /** A chart as SVG: a line for each task, a dot for each contender, how fast it is along a logarithmic axis. */
-import { digits, groupsOf, isOurs, rate, resultOf, type ContenderInfo, type Report } from './results.ts';
-import type { TaskResult } from './results.ts';
+import {
+  digits,
+  groupsOf,
+  isOurs,
+  rate,
+  resultOf,
+  type ContenderInfo,
+  type Report,
+  type TaskResult,
+} from './results.ts';
 
 const WIDTH = 900;
-const NAMES = 190;
+const NAMES = 210;
 const RIGHT = 24;
 const ROW = 24;
 const TOP = 64;

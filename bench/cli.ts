@@ -127,10 +127,10 @@ const readReport = (file: string): Report => JSON.parse(readFileSync(file, 'utf8
 function writeReport(file: string, report: Report): void {
   const rounded = (_: string, value: unknown): unknown =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
-  const lines = JSON.stringify(report, rounded, 1).replaceAll(
-    /\{\s*("(?:contender|id|peer)":[^{}]*?)\s*\}/g,
-    (_, inner: string) => `{ ${inner.replaceAll(/\n\s*/g, ' ')} }`,
-  );
+  const oneLine = (inner: string): string => inner.replaceAll(/\s*\n\s*/g, ' ').trim();
+  const lines = JSON.stringify(report, rounded, 1)
+    .replaceAll(/\{(\s*"(?:contender|id|peer)":[^{}]*?)\}/g, (_, inner: string) => `{ ${oneLine(inner)} }`)
+    .replaceAll(/"words": \[([^\]]*)\]/g, (_, inner: string) => `"words": [${oneLine(inner)}]`);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${lines}\n`);
 }

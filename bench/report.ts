@@ -25,7 +25,7 @@ type Cell = [string, (result: Result, contender: ContenderInfo, group: Group) =>
 
 /** A block for one task: its name, then a line for each contender. Columns that would be empty are left out. */
 export function taskReport(task: TaskResult, contenders: readonly ContenderInfo[]): string {
-  const blocks = groupsOf({ contenders }).map((group) => groupBlock(task, group));
+  const blocks = groupsOf({ contenders, tasks: [task] }).map((group) => groupBlock(task, group));
   const absent = task.absences.map(
     ({ contender, reason, failed }) => `${failed ? '!' : ' '}${contender}: ${reason}\n`,
   );
@@ -69,14 +69,14 @@ const headOf = ({ threads, node }: Group): string =>
 /** All tasks on one page: the figures, with each peer's time over ours; how we stand over all at the end. */
 export function summary({ tasks, contenders }: Pick<Report, 'tasks' | 'contenders'>): string {
   if (tasks.some(({ results }) => results.some(({ first }) => first !== undefined))) {
-    const calls = groupsOf({ contenders }).map((group) => groupSummary(tasks, group));
+    const calls = groupsOf({ contenders, tasks }).map((group) => groupSummary(tasks, group));
     return `first call in a process / median of later ones\n\n${calls.join('\n\n')}\n`;
   }
   const note = [
     `${unitOf(tasks)} of the fastest runs; for ours (% of the peak) ×: the time of the fastest rival over ours.`,
     'Rivals: of wasm ort-web and tfjs-wasm, of machine code ort-node and torch.',
   ].join('\n');
-  const pages = groupsOf({ contenders }).map((group) => groupSummary(tasks, group));
+  const pages = groupsOf({ contenders, tasks }).map((group) => groupSummary(tasks, group));
   return `${note}\n\n${pages.join('\n\n')}\n`;
 }
 

@@ -48,6 +48,9 @@ const describeTask = (task: Task): string =>
         .map(({ shape }) => `[${shape.join('×')}]`)
         .join(' ');
 
+/** With tasks, contenders that did none of them are left out. */
+type GroupedReport = Pick<Report, 'contenders'> & { readonly tasks?: readonly TaskResult[] };
+
 /** Contenders of as many threads in the same Node: only they are compared. Python stands beside each Node. */
 export interface Group {
   readonly threads: number;
@@ -55,7 +58,8 @@ export interface Group {
   readonly contenders: readonly ContenderInfo[];
 }
 
-export function groupsOf({ contenders }: Pick<Report, 'contenders'>): Group[] {
+export function groupsOf({ contenders: all, tasks }: GroupedReport): Group[] {
+  const contenders = tasks ? all.filter((one) => tasks.some((task) => resultOf(one, task))) : all;
   const inNode = contenders.filter(({ node }) => node !== undefined);
   const heads = inNode.length > 0 ? inNode : contenders;
   const keys = new Map(heads.map(({ threads, node }) => [`${threads} ${node ?? ''}`, { threads, node }]));

@@ -92,7 +92,7 @@ export type Task = (Conv2dTask | SimpleTask | TrainStepTask) & {
 };
 
 /** What crosses to a contender's process. */
-export type TaskMessage = Omit<Task, 'expected'>;
+export type TaskMessage = Task extends infer T ? (T extends Task ? Omit<T, 'expected'> : never) : never;
 
 /** A task made ready in one library: constants are where that library wants them, the graph is built. */
 export interface Contender {

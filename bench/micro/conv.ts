@@ -34,11 +34,11 @@ const algorithm = words.find((word) => word !== 'f64') as Algorithm | undefined;
 const tensor = (...shape: number[]): View => {
   const storage = allocate(elementCount(shape) * dtypes[dtype].bytes);
   const { buffer, byteOffset } = bytesOf(storage);
-  const data = new (dtype === 'float64' ? Float64Array : Float32Array)(
-    buffer,
-    byteOffset,
-    elementCount(shape),
-  );
+  const length = elementCount(shape);
+  const data: Float32Array | Float64Array =
+    dtype === 'float64'
+      ? new Float64Array(buffer, byteOffset, length)
+      : new Float32Array(buffer, byteOffset, length);
   for (let i = 0; i < data.length; i++) data[i] = Math.random() - 0.5;
   return { storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
 };

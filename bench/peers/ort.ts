@@ -83,6 +83,7 @@ function nodeOf(task: Task): OnnxNode {
       };
     }
     case 'batchNormTraining':
+      throw new Refusal('has no such operation');
     case 'trainStep':
       throw new Refusal('does not train');
     default:

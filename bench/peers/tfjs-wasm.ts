@@ -111,6 +111,7 @@ function prepare(tf: typeof Tf, task: Task): Contender {
       return contender(() => tf.batchNorm(input, mean, variance, bias, weight, 1e-5), toPyTorch);
     }
     case 'batchNormTraining':
+      throw new Refusal('has no such operation');
     case 'trainStep':
       throw new Refusal('lacks gradients on its wasm backend');
     default:
