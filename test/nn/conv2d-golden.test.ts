@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
 import { nn, type Tensor } from '../../src/index.ts';
+import { withAlgorithm } from '../../src/kernels/conv/choose.ts';
 import { setTarget, availableTargets } from '../../src/device/target.ts';
 import { conv2dOf, type PythonConv2dArgs } from '../golden/conv2d-args.ts';
 import { goldenJson, goldenTensor, type GoldenRef } from '../golden/golden.ts';
@@ -67,32 +68,65 @@ const expectSame = (actual: Tensor, c: Case, exact: FloatRef, wide: FloatRef | n
   expect(actual.detach().toTypedArray()).toBeAllclose(reference, { rtol: 0, atol });
 };
 
+/** Runs a case, and compares everything that comes out. */
+const check = (c: Case): void => {
+  const m = conv2dOf(c.args, c.dtype);
+  m.weight = new nn.Parameter(load(c.weight), !c.frozen.includes('weight'));
+  if (c.bias) m.bias = new nn.Parameter(load(c.bias), !c.frozen.includes('bias'));
+  const x = laidOut(load(c.input), c.layout).detach();
+  if (!c.frozen.includes('input')) x.requiresGrad_();
+
+  const y = m(x);
+  expectSame(y, c, c.output, c.output64);
+  if (!y.requiresGrad) return;
+  y.backward(load(c.cotangent));
+  const grads: Record<Operand, Tensor | null> = {
+    input: x.grad,
+    weight: m.weight.grad,
+    bias: m.bias?.grad ?? null,
+  };
+  for (const operand of ['input', 'weight', 'bias'] as const) {
+    const golden = c.grad[operand];
+    if (golden === null) expect(grads[operand]).toBeNull();
+    else expectSame(grads[operand]!, c, golden, c.grad64?.[operand]);
+  }
+};
+
+afterAll(() => {
+  setTarget('wasm');
+});
+
+const named = cases.map((c) => [`${c.name} ${c.dtype} ${c.values}`, c] as const);
+
 describe.each(availableTargets())("Conv2d on %s has PyTorch's output and gradients", (target) => {
-  afterAll(() => {
-    setTarget('wasm');
+  it.each(named)('%s', (_, c) => {
+    setTarget(target);
+    check(c);
+  });
+});
+
+describe("Conv2d has PyTorch's output and gradients by other algorithms, too", () => {
+  it.each(named)("with precision 'highest': %s", (_, c) => {
+    setTarget(availableTargets().at(-1)!);
+    flow.setFloat32ConvPrecision('highest');
+    try {
+      check(c);
+    } finally {
+      flow.setFloat32ConvPrecision('high');
+    }
   });
 
-  it.each(cases.map((c) => [`${c.name} ${c.dtype} ${c.values}`, c] as const))('%s', (_, c) => {
-    setTarget(target);
-    const m = conv2dOf(c.args, c.dtype);
-    m.weight = new nn.Parameter(load(c.weight), !c.frozen.includes('weight'));
-    if (c.bias) m.bias = new nn.Parameter(load(c.bias), !c.frozen.includes('bias'));
-    const x = laidOut(load(c.input), c.layout).detach();
-    if (!c.frozen.includes('input')) x.requiresGrad_();
+  it.each(named)('by tiles of 2 × 2 where they fit: %s', (_, c) => {
+    setTarget(availableTargets().at(-1)!);
+    withAlgorithm('winograd2', () => {
+      check(c);
+    });
+  });
 
-    const y = m(x);
-    expectSame(y, c, c.output, c.output64);
-    if (!y.requiresGrad) return;
-    y.backward(load(c.cotangent));
-    const grads: Record<Operand, Tensor | null> = {
-      input: x.grad,
-      weight: m.weight.grad,
-      bias: m.bias?.grad ?? null,
-    };
-    for (const operand of ['input', 'weight', 'bias'] as const) {
-      const golden = c.grad[operand];
-      if (golden === null) expect(grads[operand]).toBeNull();
-      else expectSame(grads[operand]!, c, golden, c.grad64?.[operand]);
-    }
+  it.each(named.filter(([, c]) => c.values === 'normal'))('by tiles of 4 × 4 where they fit: %s', (_, c) => {
+    setTarget(availableTargets().at(-1)!);
+    withAlgorithm('winograd4', () => {
+      check(c);
+    });
   });
 });
