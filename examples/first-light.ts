@@ -1,5 +1,5 @@
 /** What `npm start` runs: PyTorch's numbers from generated code, and a network that learns real digits. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as flow from 'millrace';
@@ -10,6 +10,19 @@ import { LeNet } from './mnist/lenet.ts';
 import { evaluate, train } from './mnist/train.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const code = {
+  avx2: 'x86-64 machine code (avx2)',
+  avx512: 'x86-64 machine code (avx512)',
+  wasm: 'WebAssembly SIMD (wasm)',
+  interpret: 'the interpreter of kernels: slow',
+}[flow.getTarget()];
+const threads = flow.getNumThreads();
+console.log(
+  `Millrace ${version}, Node ${process.version}: ${code}, ${String(threads)} thread${threads === 1 ? '' : 's'}\n`,
+);
 
 if (!documentationExample()) {
   console.error("The numbers are not PyTorch's.");
@@ -29,14 +42,13 @@ console.log(`\n  test accuracy ${percent(accuracy)}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-'));
 try {
-  const file = join(folder, 'lenet.safetensors');
-  writeFileSync(file, flow.saveSafetensors(model.stateDict()));
+  const file = join(folder, 'lenet.pt');
+  await flow.save(model, file);
   const again = new LeNet();
-  again.loadStateDict(flow.loadSafetensors(readFileSync(file)));
-  const bytes = readFileSync(file).length;
+  again.loadStateDict(await flow.load(file));
   const reloaded = evaluate(again, digits.test).accuracy;
   console.log(
-    `  saved as safetensors (${String(Math.round(bytes / 1024))} KiB), loaded into a fresh network: ${percent(reloaded)}`,
+    `  saved as PyTorch does (lenet.pt, ${String(Math.round(statSync(file).size / 1024))} KiB), loaded into a fresh network: ${percent(reloaded)}`,
   );
   if (reloaded !== accuracy) process.exitCode = 1;
 } finally {
@@ -51,6 +63,7 @@ const drawings = misread.slice(0, 4).map(({ index, read }) => ({
 }));
 if (drawings.length > 0) console.log(besideEachOther(drawings));
 
+console.log(`\n${(performance.now() / 1000).toFixed(0)} s in all`);
 if (accuracy < 0.975) {
   console.error(`\nThe accuracy is below 97.5 %.`);
   process.exitCode = 1;

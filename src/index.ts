@@ -66,7 +66,7 @@ export {
   setFloat32ConvPrecision,
   type Float32ConvPrecision,
 } from './kernels/conv/precision.ts';
-export { setTarget, type TargetName } from './device/target.ts';
+export { getTarget, setTarget, type TargetName } from './device/target.ts';
 export { getNumThreads, setNumThreads } from './device/threads/number.ts';
 
 export { load, loadBytes, type LoadOptions, type LoadSource } from './io/load.ts';

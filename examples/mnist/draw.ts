@@ -27,11 +27,7 @@ export const besideEachOther = (
     Math.max(caption.length, ...lines.map((line) => line.length)),
   );
   const row = (cells: readonly string[]): string =>
-    '  ' +
-    cells
-      .map((cell, k) => cell.padEnd(widths[k]!))
-      .join('  ')
-      .trimEnd();
+    `  ${cells.map((cell, k) => cell.padEnd(widths[k]!)).join('  ')}`.trimEnd();
   const height = Math.max(...drawings.map(({ lines }) => lines.length));
   return [
     row(drawings.map(({ caption }) => caption)),

@@ -42,6 +42,7 @@ export const train = (
         epoch: `${String(epoch)}/${String(epochs)}`,
         loss: average.toFixed(4),
         rate: Math.round(images / seconds),
+        left: `${String(Math.round((seconds / done) * (steps - done)))} s`,
       });
     }
   }
@@ -77,6 +78,7 @@ interface Figures {
   readonly epoch: string;
   readonly loss: string;
   readonly rate: number;
+  readonly left: string;
 }
 
 /** A bar on a terminal; elsewhere (a file, a pipe) a line now and then. */
@@ -88,25 +90,22 @@ class Progress {
     this.every = Math.ceil(total / 10);
     this.bar = process.stdout.isTTY
       ? new SingleBar({
-          format:
-            '  {bar} {percentage}% | epoch {epoch} | loss {loss} | {rate} images/s | {eta_formatted} left',
+          format: '  {bar} {percentage}% | epoch {epoch} | loss {loss} | {rate} images/s | {left} left',
           stream: process.stdout,
           hideCursor: true,
-          etaBuffer: 50,
           // The loop never yields to timers, so the bar draws itself at its updates.
           forceRedraw: true,
           fps: 20,
         })
       : null;
-    this.bar?.start(total, 0, { epoch: '1', loss: '-', rate: 0 });
+    this.bar?.start(total, 0, { epoch: '1', loss: '-', rate: 0, left: '-' });
   }
 
   update(done: number, figures: Figures): void {
     if (this.bar) this.bar.update(done, figures);
     else if (done % this.every === 0 || done === this.total) {
-      const left = Math.round(((this.total - done) * 64) / Math.max(figures.rate, 1));
       console.log(
-        `  ${String(Math.round((100 * done) / this.total)).padStart(3)}% | epoch ${figures.epoch} | loss ${figures.loss} | ${String(figures.rate)} images/s | ${String(left)} s left`,
+        `  ${String(Math.round((100 * done) / this.total)).padStart(3)}% | epoch ${figures.epoch} | loss ${figures.loss} | ${String(figures.rate)} images/s | ${figures.left} left`,
       );
     }
   }

@@ -152,6 +152,9 @@ const initialTarget = (): Target => {
     : named(name, 'MILLRACE_TARGET');
 };
 
+/** The name of the target that runs kernels: what `MILLRACE_TARGET` or `setTarget` chose, or the fastest that can run here. */
+export const getTarget = (): TargetName => currentTarget().name;
+
 /**
  * Chooses the target from now on: one of the known by its name, or one made with `interpreter`. Tensors stay valid: a
  * target moves them to where its kernels can use them.
