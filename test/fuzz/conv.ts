@@ -257,7 +257,7 @@ export const convProgram = (c: ConvCase): Program => {
     steps,
     names: ['m', 'w', 'b', 'x', 'y', 'g'],
     stopsAtError: true,
-    bound: (label) => boundOf(c, label),
+    bound: (label, dtype) => boundOf(c, label, dtype as FloatType),
   };
 };
 
@@ -357,16 +357,16 @@ const termsOf = (c: ConvCase, label: string): number => {
  *
  * Of the padding modes, a half's gradient is also rounded where the copies' gradients are summed.
  */
-export const boundOf = (c: ConvCase, label: string): Bound => {
+export const boundOf = (c: ConvCase, label: string, dtype: FloatType = c.dtype): Bound => {
   if (label.startsWith('operand')) return exact;
   const folded = c.paddingMode !== 'zeros' && label === 'gradient of input';
-  if (isHalf(c.dtype)) {
+  if (isHalf(dtype)) {
     const sumsAreExact = c.values === 'integers' && !folded;
-    return { relative: (sumsAreExact ? 0 : folded ? 8 : 2) * unit[c.dtype], absolute: 0 };
+    return { relative: (sumsAreExact ? 0 : folded ? 8 : 2) * unit[dtype], absolute: 0 };
   }
   if (c.values === 'integers') return exact;
   return {
-    relative: c.dtype === 'float64' ? 1e-13 : 1e-5,
-    absolute: termsOf(c, label) * unit[c.dtype],
+    relative: dtype === 'float64' ? 1e-13 : 1e-5,
+    absolute: termsOf(c, label) * unit[dtype],
   };
 };
