@@ -80,7 +80,7 @@ export const allocateLike = (
 /** @throws RuntimeError for sizes that are negative, not integers, or beyond what the memory can address */
 export const checkSize = (shape: readonly number[], dtype: DType): void => {
   if (!Object.hasOwn(dtypes, dtype))
-    throw new TypeError(`dtype must be one of ${Object.keys(dtypes).join(', ')}, not ${String(dtype)}`);
+    throw new TypeError(`dtype must be one of ${Object.keys(dtypes).join(', ')}, not ${dtype as string}`);
   for (const size of shape) {
     if (!Number.isInteger(size)) {
       throw new TypeError(

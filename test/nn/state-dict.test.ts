@@ -10,7 +10,7 @@ describe('a state dictionary', () => {
   it('shares memory with the module, in tensors of its own that require no gradient', () => {
     const module = new nn.Linear(2, 1);
     const state = module.stateDict();
-    const weight = state.get('weight')!;
+    const weight = state.get('weight');
     expect(weight).not.toBe(module.weight);
     expect(weight).not.toBeInstanceOf(nn.Parameter);
     expect([weight.requiresGrad, weight.isLeaf]).toEqual([false, true]);
