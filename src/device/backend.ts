@@ -19,6 +19,12 @@ export interface Expression {
   evaluate(operands: readonly Value[], scalars: readonly Value[]): Value;
 }
 
+/** New values of several tensors, element by element. `name` identifies it, as that of an expression. */
+export interface UpdateRule {
+  readonly name: string;
+  evaluate(changed: readonly Value[], read: readonly Value[], scalars: readonly Value[]): readonly Value[];
+}
+
 /** How a convolution walks: all pairs are [vertical, horizontal]. */
 export interface ConvGeometry {
   readonly stride: readonly [number, number];
@@ -64,6 +70,11 @@ export interface Backend {
     inputs: readonly View[],
     scalars?: readonly (number | bigint)[],
   ): void;
+  /**
+   * changed[k][i] ← the rule's k-th value of all elements i, in one pass. All are float32 or all float64, of one shape;
+   * none overlaps another.
+   */
+  update(rule: UpdateRule, changed: readonly View[], read: readonly View[], scalars: readonly number[]): void;
   /** out ← input, converted (spec of `Tensor.copy_`: float to integer truncates and wraps, to bool is x ≠ 0), any strides. */
   copy(out: View, input: View): void;
   fill(out: View, value: number | bigint): void;

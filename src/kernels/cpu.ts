@@ -21,11 +21,13 @@ import { gather, indexSelect } from './indexing.ts';
 import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from './pool.ts';
 import { covariances, moments, reduce } from './reduce.ts';
 import { softmax, softmaxGrad } from './softmax.ts';
+import { update } from './update.ts';
 
 export const cpu: Backend = {
   name: 'cpu',
   allocate,
   map,
+  update,
   copy,
   fill,
   arange,

@@ -5,6 +5,7 @@ import { IndexError, RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate } from '../tensor/create.ts';
 import { backendOf } from '../tensor/devices.ts';
+import { scope } from '../tensor/scope.ts';
 import { sameShape, showSize, type Tensor } from '../tensor/tensor.ts';
 import { mapOperands } from './pointwise.ts';
 import { roundedOnce } from './rounded-once.ts';
@@ -97,22 +98,24 @@ export const nllLoss = (
   target: Tensor,
   { weight = null, ignoreIndex = -100, reduction = 'mean' }: NllOptions = {},
 ): Tensor => {
-  checkTarget(input, target, weight, ignoreIndex);
-  return roundedOnce([input, weight], (x, w) => negativeLikelihood(x, target, w, ignoreIndex, reduction));
+  const someIgnored = checkTarget(input, target, weight, ignoreIndex);
+  return roundedOnce([input, weight], (x, w) =>
+    negativeLikelihood(x, target, w, someIgnored ? ignoreIndex : null, reduction),
+  );
 };
 
 const negativeLikelihood = (
   input: Tensor,
   target: Tensor,
   weight: Tensor | null,
-  ignoreIndex: number,
+  /** Null where all targets count. */
+  ignoreIndex: number | null,
   reduction: LossReduction,
 ): Tensor => {
   const unbatched = input.ndim === 1;
   const rows = unbatched ? input.unsqueeze(0) : input;
   const classes = (unbatched ? target.unsqueeze(0) : target).unsqueeze(1);
-  const mask = classes.eq(ignoreIndex);
-  const ignored = mask.any().item() === 0 ? null : mask;
+  const ignored = ignoreIndex === null ? null : classes.eq(ignoreIndex);
   const safe = ignored === null ? classes : classes.maskedFill(ignored, 0);
   const weights = weight?.detach().indexSelect(0, safe.reshape(-1)).reshape(safe.shape) ?? null;
   const losses = call(pickOp, { input: rows, weights }, { safe, ignored }).squeeze(1);
@@ -127,7 +130,8 @@ const totalWeight = (weights: Tensor | null, ignored: Tensor | null, losses: Ten
   return losses.numel() - (ignored === null ? 0 : ignored.sum().item());
 };
 
-const checkTarget = (input: Tensor, target: Tensor, weight: Tensor | null, ignoreIndex: number): void => {
+/** @returns whether some targets do not count */
+const checkTarget = (input: Tensor, target: Tensor, weight: Tensor | null, ignoreIndex: number): boolean => {
   if (input.ndim === 0) throw new ValueError('Expected 1 or more dimensions (got 0)');
   if (target.dtype !== 'int64') {
     throw new RuntimeError(`expected scalar type Long but found ${dtypes[target.dtype].scalarType}`);
@@ -147,9 +151,27 @@ const checkTarget = (input: Tensor, target: Tensor, weight: Tensor | null, ignor
       `weight tensor should be defined either for all ${String(classes)} classes or no classes but got weight tensor of shape: [${weight.shape.join(', ')}]`,
     );
   }
+  const kind = largestKind(target, classes, ignoreIndex);
+  if (kind < WRONG) return kind === IGNORED;
   const wrong = target.lt(0).logicalOr(target.ge(classes)).logicalAnd(target.ne(ignoreIndex));
-  if (wrong.any().item() === 0) return;
   throw new IndexError(`Target ${String(target.maskedSelect(wrong).select(0, 0).item())} is out of bounds.`);
+};
+
+const IGNORED = 1;
+const WRONG = 2;
+
+/** 0 where all targets are classes, `IGNORED` where some do not count, `WRONG` where some are neither. */
+const largestKind = (target: Tensor, classes: number, ignoreIndex: number): number => {
+  if (target.numel() === 0) return 0;
+  return scope(() =>
+    mapOperands(math.kindOfTarget, [target], {
+      dtype: 'uint8',
+      compute: 'int64',
+      scalars: [classes, ignoreIndex],
+    })
+      .max()
+      .item(),
+  ) as number;
 };
 
 export interface CrossEntropyOptions extends NllOptions {

@@ -189,7 +189,7 @@ export interface AvgPoolOptions extends PoolOptions {
 
 /** The largest element of each window; NaN if there is one. @see torch.nn.functional.max_pool2d */
 export const maxPool2d = (x: Tensor, kernelSize: Pair, options: MaxPoolOptions = {}): Tensor =>
-  maxPool2dWithIndices(x, kernelSize, options)[0];
+  maxPooled(x, kernelSize, options).out;
 
 /** With the positions (int64, in the H · W plane) where the maxima were found. */
 export const maxPool2dWithIndices = (
@@ -197,12 +197,22 @@ export const maxPool2dWithIndices = (
   kernelSize: Pair,
   options: MaxPoolOptions = {},
 ): [Tensor, Tensor] => {
+  const { out, positions } = maxPooled(x, kernelSize, options);
+  const wide = positions.to('int64');
+  return [out, x.ndim === 4 ? wide : wide.squeeze(0)];
+};
+
+/** The maxima in the shape of `x`, and their positions (int32), always of a batch. */
+const maxPooled = (
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPoolOptions,
+): { readonly out: Tensor; readonly positions: Tensor } => {
   const batched = batchOf('max_pool2d', x);
   const g = poolGeometry('max_pool2d', batched, kernelSize, options);
   const found: MaxPool['found'] = { positions: null };
   const out = call(maxPool2dOp, { x: batched }, { ...g, found });
-  const positions = found.positions!.to('int64');
-  return x.ndim === 4 ? [out, positions] : [out.squeeze(0), positions.squeeze(0)];
+  return { out: x.ndim === 4 ? out : out.squeeze(0), positions: found.positions! };
 };
 
 /** The mean of each window; of int64 rounded toward 0. @see torch.nn.functional.avg_pool2d */

@@ -1,7 +1,9 @@
 import { ValueError } from '../errors.ts';
+import { update } from '../ops/update.ts';
 import { zerosLike } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkAtLeast, Optimizer, type ParamsInput } from './optimizer.ts';
+import { adamRule } from './rules.ts';
 
 export interface AdamOptions {
   /** Learning rate. Default 1e-3. */
@@ -48,18 +50,40 @@ abstract class AdamBase extends Optimizer<AdamOptions, AdamState> {
       maxExpAvgSq: amsgrad ? zerosLike(values) : null,
     }));
     state.step++;
-    const direction = this.decayed(values, options.maximize ? grad.neg() : grad, options);
-    state.expAvg.mul_(betas[0]).add_(direction, { alpha: 1 - betas[0] });
-    state.expAvgSq.mul_(betas[1]).addcmul_(direction, direction, { value: 1 - betas[1] });
+    const decay = this.decayOf(options);
     const correction1 = 1 - betas[0] ** state.step;
     const correction2 = 1 - betas[1] ** state.step;
-    if (state.maxExpAvgSq) state.maxExpAvgSq.copy_(state.maxExpAvgSq.maximum(state.expAvgSq));
-    const denominator = (state.maxExpAvgSq ?? state.expAvgSq).sqrt().div_(Math.sqrt(correction2)).add_(eps);
-    values.addcdiv_(state.expAvg, denominator, { value: -lr / correction1 });
+    const { expAvg, expAvgSq, maxExpAvgSq } = state;
+    const changed = [values, expAvg, expAvgSq, ...(maxExpAvgSq ? [maxExpAvgSq] : [])];
+    const scalars = [
+      betas[0],
+      1 - betas[0],
+      betas[1],
+      1 - betas[1],
+      Math.sqrt(correction2),
+      eps,
+      -lr / correction1,
+      decay.factor,
+    ];
+    const { decaysGradient, shrinks } = decay;
+    const rule = adamRule({
+      maximize: options.maximize,
+      decaysGradient,
+      shrinks,
+      amsgrad: maxExpAvgSq !== null,
+    });
+    update(rule, changed, [grad], scalars);
   }
 
-  /** The gradient to follow, after weight decay has had its effect. */
-  protected abstract decayed(values: Tensor, grad: Tensor, options: AdamOptions): Tensor;
+  protected abstract decayOf(options: AdamOptions): Decay;
+}
+
+/** Where weight decay has its effect, if anywhere. */
+interface Decay {
+  readonly decaysGradient: boolean;
+  readonly shrinks: boolean;
+  /** Of the parameter, in what is added to the gradient, or in itself. */
+  readonly factor: number;
 }
 
 const adamDefaults: AdamOptions = {
@@ -76,8 +100,8 @@ export class Adam extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, ...options });
   }
-  protected override decayed(values: Tensor, grad: Tensor, { weightDecay }: AdamOptions): Tensor {
-    return weightDecay === 0 ? grad : grad.add(values, { alpha: weightDecay });
+  protected override decayOf({ weightDecay }: AdamOptions): Decay {
+    return { decaysGradient: weightDecay !== 0, shrinks: false, factor: weightDecay };
   }
 }
 
@@ -86,8 +110,7 @@ export class AdamW extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, weightDecay: 0.01, ...options });
   }
-  protected override decayed(values: Tensor, grad: Tensor, { lr, weightDecay }: AdamOptions): Tensor {
-    if (weightDecay !== 0) values.mul_(1 - lr * weightDecay);
-    return grad;
+  protected override decayOf({ lr, weightDecay }: AdamOptions): Decay {
+    return { decaysGradient: false, shrinks: weightDecay !== 0, factor: 1 - lr * weightDecay };
   }
 }

@@ -1,6 +1,9 @@
 import { ValueError } from '../errors.ts';
+import { update } from '../ops/update.ts';
+import { emptyLike } from '../tensor/create.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkAtLeast, Optimizer, type ParamsInput } from './optimizer.ts';
+import { sgdRule } from './rules.ts';
 
 export interface SGDOptions {
   /** Learning rate. */
@@ -49,14 +52,17 @@ export class SGD extends Optimizer<SGDOptions, SGDState> {
 
   protected override update(parameter: Tensor, values: Tensor, grad: Tensor, options: SGDOptions): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = options;
-    let direction = maximize ? grad.neg() : grad;
-    if (weightDecay !== 0) direction = direction.add(values, { alpha: weightDecay });
-    if (momentum !== 0) {
-      const known = this.state.has(parameter);
-      const { momentumBuffer } = this.stateOf(parameter, () => ({ momentumBuffer: direction.clone() }));
-      if (known) momentumBuffer.mul_(momentum).add_(direction, { alpha: 1 - dampening });
-      direction = nesterov ? direction.add(momentumBuffer, { alpha: momentum }) : momentumBuffer;
-    }
-    values.add_(direction, { alpha: -lr });
+    const first = !this.state.has(parameter);
+    const changed = [values];
+    if (momentum !== 0)
+      changed.push(this.stateOf(parameter, () => ({ momentumBuffer: emptyLike(values) })).momentumBuffer);
+    const rule = sgdRule({
+      maximize,
+      decays: weightDecay !== 0,
+      momentum: momentum !== 0,
+      first: first && momentum !== 0,
+      nesterov: nesterov && momentum !== 0,
+    });
+    update(rule, changed, [grad], [-lr, weightDecay, momentum, 1 - dampening]);
   }
 }

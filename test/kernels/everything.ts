@@ -6,9 +6,13 @@ import { argReduce } from '../../src/kernels/arg-reduce.ts';
 import { cumsum } from '../../src/kernels/cumsum.ts';
 import * as indexing from '../../src/kernels/indexing.ts';
 import * as pool from '../../src/kernels/pool.ts';
+import { update } from '../../src/kernels/update.ts';
+import { sgdRule as sgdRuleOf } from '../../src/optim/rules.ts';
 import { covariances, moments, reduce } from '../../src/kernels/reduce.ts';
 import { softmax, softmaxGrad } from '../../src/kernels/softmax.ts';
 import { laidOut, randomIntegers, read, tensor, write, type Element, type Layout } from './tensors.ts';
+
+const sgdRule = sgdRuleOf({ maximize: true, decays: true, momentum: true, first: false, nesterov: true });
 
 const layouts: readonly Layout[] = [{}, { order: [0, 2, 3, 1] }, { gaps: [0, 1, 0, 1], offset: 2 }];
 
@@ -46,6 +50,7 @@ export const everything = (dtype: DType): Element[] => {
       if (dtype === compute) {
         const centre = filled(kept, {});
         made(dtype, kept, {}, (out) => covariances(out, x, centre, x, axes));
+        made(dtype, kept, {}, (out) => update(sgdRule, [out, filled(kept, {})], [centre], [-0.5, 0, 0.5, 0.5]));
       }
     }
     for (const axis of [0, 1, 3]) {

@@ -154,3 +154,5 @@ export const binaryCrossEntropyWithLogits = expression(
   'binaryCrossEntropyWithLogits',
   loss.binaryCrossEntropyWithLogits,
 );
+/** Scalars: number of classes, the ignored one. */
+export const kindOfTarget = expression('kindOfTarget', loss.kindOfTarget);

@@ -20,3 +20,9 @@ export const binaryCrossEntropyWithLogits = (x: Value, target: Value): Value =>
     .max(0)
     .sub(target.mul(x))
     .add(log1p(exp(x.abs().neg())));
+
+/** What a class index is: 0 one of the classes, 1 the one that is ignored, 2 neither. */
+export const kindOfTarget = (target: Value, classes: Value, ignored: Value): Value => {
+  const outside = target.lt(0).or(target.ge(classes));
+  return target.eq(ignored).select(like(target, 1), outside.select(like(target, 2), 0));
+};

@@ -1,0 +1,65 @@
+/** What optimizers do with each element, in PyTorch's order of operations, so that all digits agree. */
+import type { UpdateRule } from '../device/backend.ts';
+import type { Value } from '../lang/index.ts';
+import { addcdiv, addcmul, addScaled } from '../kernels/math/arithmetic.ts';
+
+/** Rules are made once for each choice of options, as kernels are kept by them. */
+const kept = new Map<string, UpdateRule>();
+const ruleOf = (name: string, evaluate: UpdateRule['evaluate']): UpdateRule => {
+  let rule = kept.get(name);
+  if (rule === undefined) kept.set(name, (rule = { name, evaluate }));
+  return rule;
+};
+
+const named = (name: string, options: Readonly<Record<string, boolean>>): string =>
+  [name, ...Object.keys(options).filter((key) => options[key])].join(' ');
+
+export interface SGDRule {
+  readonly maximize: boolean;
+  readonly decays: boolean;
+  readonly momentum: boolean;
+  /** The buffer takes the first direction as it is. */
+  readonly first: boolean;
+  readonly nesterov: boolean;
+}
+
+/**
+ * Changed: parameter, and with momentum its buffer. Read: gradient. Scalars: −lr, weight decay, momentum,
+ * 1 − dampening.
+ */
+export const sgdRule = (options: SGDRule): UpdateRule =>
+  ruleOf(named('sgd', { ...options }), ([x, buffer], [grad], [step, decay, momentum, share]) => {
+    let direction = options.maximize ? grad!.neg() : grad!;
+    if (options.decays) direction = addScaled(direction, x!, decay!);
+    if (!options.momentum) return [addScaled(x!, direction, step!)];
+    const speed = options.first ? direction : addScaled(buffer!.mul(momentum!), direction, share!);
+    const along = options.nesterov ? addScaled(direction, speed, momentum!) : speed;
+    return [addScaled(x!, along, step!), speed];
+  });
+
+export interface AdamRule {
+  readonly maximize: boolean;
+  /** Weight decay is added to the gradient. */
+  readonly decaysGradient: boolean;
+  /** Weight decay shrinks the parameter. */
+  readonly shrinks: boolean;
+  readonly amsgrad: boolean;
+}
+
+/**
+ * Changed: parameter, mean of gradients, mean of their squares, and with amsgrad its largest. Read: gradient.
+ * Scalars: see `optim/adam.ts`.
+ */
+export const adamRule = (options: AdamRule): UpdateRule =>
+  ruleOf(named('adam', { ...options }), ([parameter, mean, square, largest], [grad], scalars) => {
+    const [beta1, share1, beta2, share2, root, eps, step, decay] = scalars as [Value, ...Value[]];
+    let direction = options.maximize ? grad!.neg() : grad!;
+    if (options.decaysGradient) direction = addScaled(direction, parameter!, decay!);
+    const x = options.shrinks ? parameter!.mul(decay!) : parameter!;
+    const newMean = addScaled(mean!.mul(beta1), direction, share1!);
+    const newSquare = addcmul(square!.mul(beta2!), direction, direction, share2!);
+    const most = options.amsgrad ? largest!.max(newSquare) : newSquare;
+    const divisor = most.sqrt().div(root!).add(eps!);
+    const changed = [addcdiv(x, newMean, divisor, step!), newMean, newSquare];
+    return options.amsgrad ? [...changed, most] : changed;
+  });
