@@ -45,7 +45,7 @@ export const denseOrder = (x: Pick<View, 'shape' | 'strides'>): readonly number[
 
 /** @throws RuntimeError when elements of a tensor that is to be written are one and the same in memory */
 export const checkNoInternalOverlap = ({ shape, strides }: View): void => {
-  if (shape.some((size, axis) => size > 1 && strides[axis] === 0)) {
+  if (elementCount(shape) > 0 && shape.some((size, axis) => size > 1 && strides[axis] === 0)) {
     throw new RuntimeError(
       'unsupported operation: more than one element of the written-to tensor refers to a single memory location. ' +
         'Please clone() the tensor before performing the operation.',

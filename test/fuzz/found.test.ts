@@ -72,6 +72,10 @@ describe('random programs found that PyTorch runs', () => {
     expect(wide(4, 0, 3, 2).select(0, 2).toTypedArray()).toEqual(new Float64Array());
   });
 
+  it('a tensor without elements may be written, whatever its strides', () => {
+    expect(flow.ones([0, 1]).expand(0, 2).add_(1).shape).toEqual([0, 2]);
+  });
+
   it('cropping everything leaves an empty tensor', () => {
     expect(F.pad(O(1, 3, 2, 2), [-1, -1, 0, 0], 'circular').shape).toEqual([1, 3, 2, 0]);
   });
