@@ -201,8 +201,9 @@ export const conv2d = (
   checkBiasShape(weight, bias);
   checkExtent(batched, weight, p);
   checkNotEmpty(batched);
+  checkKernel(weight);
   checkWeightType(batched, weight);
-  checkKernel(batched, weight);
+  checkFloating(batched);
   // With a named padding PyTorch takes a bias of any dtype.
   const shift = bias === null ? null : to(bias, input.dtype);
   const out = call(conv2dOp, { input: batched, weight, bias: shift }, p);
@@ -351,15 +352,18 @@ const checkNotEmpty = (input: Tensor): void => {
   }
 };
 
-const checkKernel = (input: Tensor, weight: Tensor): void => {
-  if (!input.isFloatingPoint()) {
-    throw new RuntimeError(
-      `conv2d: input and weight must be floating-point tensors, but they are ${input.dtype}`,
-    );
-  }
+const checkKernel = (weight: Tensor): void => {
   if (weight.shape.slice(2).includes(0)) {
     throw new RuntimeError(
       `kernel size should be greater than zero, but got kernel_height: ${String(weight.shape[2])} kernel_width: ${String(weight.shape[3])}`,
+    );
+  }
+};
+
+const checkFloating = (input: Tensor): void => {
+  if (!input.isFloatingPoint()) {
+    throw new RuntimeError(
+      `conv2d: input and weight must be floating-point tensors, but they are ${input.dtype}`,
     );
   }
 };
