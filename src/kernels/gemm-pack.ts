@@ -2,6 +2,7 @@
 import {
   index,
   input,
+  iota,
   kernel,
   loadedElement,
   loop,
@@ -9,12 +10,15 @@ import {
   Pointer,
   storageBytes,
   unroll,
+  variable,
   when,
   type KernelDefinition,
   type StorageType,
   type Value,
+  type Walker,
 } from '../lang/index.ts';
 import { consecutive } from './gemm-offsets.ts';
+import { interleaved } from './interleave.ts';
 import { once } from './once.ts';
 
 /**
@@ -31,47 +35,103 @@ export const packKernel = once((storage: StorageType, width: number): KernelDefi
     const { lanes } = source.builder;
     const depthEnd = depth.plus(k).address;
 
-    /** body(offset of step p in bytes, where its neighbours go), for every step of the depth. */
-    const eachStep = (panel: Value, body: (offset: Value, to: Pointer) => void): void => {
-      const to = out.plus(panel.mul(panelSize)).walk('to');
-      const entries = { begin: depth.address, end: depthEnd };
+    const entryAt = (at: Value): Pointer => new Pointer(depth.builder, depth.param, 'i32', at);
+    const offsetAt = (at: Value): Value => entryAt(at).scalar().to('index').mul(bytes);
+
+    /** A panel of neighbours that follow one another: of each step, vectors. */
+    const packRows = (first: Pointer, to: Walker): void => {
       loop(
-        entries,
+        { begin: depth.address, end: depthEnd },
         (at) => {
-          const entry = new Pointer(depth.builder, depth.param, 'i32', at);
-          body(entry.scalar().to('index').mul(bytes), to);
+          const from = first.plusBytes(offsetAt(at));
+          let j = 0;
+          for (; j + lanes <= width; j += lanes) to.set(j, from.vector(j));
+          for (; j < width; j++) to.set(j, from.scalar(j));
           to.advance(width);
         },
         { step: storageBytes.i32 },
       );
     };
 
+    /** A panel of other neighbours: as many steps as follow one another are read as vectors, and transposed. */
+    const packAcross = (from: readonly Pointer[], to: Walker): void => {
+      const transposed = (at: Value, steps: number): void => {
+        const offset = offsetAt(at);
+        let first = 0;
+        for (const count of powersOfTwo(width, lanes)) {
+          const some = Math.min(steps, count);
+          for (let step = 0; step < steps; step += some) {
+            const columns = unroll(count, (j) =>
+              from[first + j]!.plusBytes(offset).vector(step, { lanes: some }),
+            );
+            interleaved(columns).forEach((values, r) => {
+              const k = step + Math.floor((r * some) / count);
+              to.set(k * width + first + ((r * some) % count), values);
+            });
+          }
+          first += count;
+        }
+        to.advance(steps * width);
+      };
+      const oneByOne = (begin: Value, end: Value): void => {
+        loop(
+          { begin, end },
+          (at) => {
+            const offset = offsetAt(at);
+            from.forEach((pointer, j) => to.set(j, pointer.plusBytes(offset).scalar()));
+            to.advance(width);
+          },
+          { step: storageBytes.i32 },
+        );
+      };
+      /** Steps `begin … end`, so many at a time; what does not follow one another goes to `otherwise`. */
+      const blocks = (begin: Value, end: Value, steps: number, otherwise: typeof oneByOne): void => {
+        const size = steps * storageBytes.i32;
+        loop(
+          { begin, end },
+          (at) => {
+            const next = at.add(size);
+            const follow = variable(at.sub(at), 'follow');
+            when(next.le(end), () => {
+              const entries = entryAt(at).vector(0, { lanes: steps });
+              const differs = entries.sub(entryAt(at).splat(0, steps)).ne(iota('i32', steps)).any();
+              when(differs.not(), () => follow.set(1));
+            });
+            when(
+              follow.eq(1),
+              () => transposed(at, steps),
+              () => otherwise(at, next.min(end)),
+            );
+          },
+          { step: size },
+        );
+      };
+      const few = Math.min(4, lanes);
+      const inFew = (begin: Value, end: Value): void => blocks(begin, end, few, oneByOne);
+      if (lanes > few) blocks(depth.address, depthEnd, lanes, inFew);
+      else inFew(depth.address, depthEnd);
+    };
+
     loop(range, (panel) => {
       const neighbours = across.plus(panel.mul(width));
       const lane = (j: number): Pointer => source.plus(neighbours.scalar(j).to('index'));
+      const to = out.plus(panel.mul(panelSize)).walk('to');
       when(
         consecutive(neighbours, width),
-        () => {
-          const first = lane(0);
-          eachStep(panel, (offset, to) => {
-            const from = first.plusBytes(offset);
-            let j = 0;
-            for (; j + lanes <= width; j += lanes) to.set(j, from.vector(j));
-            for (; j < width; j++) to.set(j, from.scalar(j));
-          });
-        },
-        () => {
-          const from = unroll(width, lane);
-          eachStep(panel, (offset, to) => {
-            from.forEach((pointer, j) => {
-              to.set(j, pointer.plusBytes(offset).scalar());
-            });
-          });
-        },
+        () => packRows(lane(0), to),
+        () => packAcross(unroll(width, lane), to),
       );
     });
   }),
 );
+
+/** A width as powers of two, at most `most` each. */
+const powersOfTwo = (width: number, most: number): number[] => {
+  const parts: number[] = [];
+  for (let rest = width, part = most; rest > 0; part /= 2)
+    for (; rest >= part; rest -= part) parts.push(part);
+  return parts;
+};
 
 type PackSpec = ReturnType<typeof packSpec>;
 const packSpec = (storage: StorageType) => ({
