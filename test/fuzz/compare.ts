@@ -69,7 +69,10 @@ const otherBuilds: readonly (readonly [ours: RegExp, theirs: RegExp])[] = [
   [/^expected scalar type/, /^Input type \(.*\) and weight type \(.*\) should be the same/],
   [/^Invalid padding string '.*', should/, /^Invalid padding string '.*', should/],
   [/^3D or 4D .* tensor expected/, /^3D or 4D .* tensor expected/],
-  [/^kernel size should be greater than zero/, /^could not create a descriptor/],
+  [
+    /^kernel size should be greater than zero/,
+    /^(?:could not create a descriptor|kernel size should|Input type)/,
+  ],
   [/^module is not a function$/, /^'NoneType' object is not callable$/],
   [
     /^conv2d\(\): argument '\w+' \(position \d\) must be Tensor/,
