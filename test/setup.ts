@@ -1,7 +1,10 @@
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { toBeAllclose, toEqualBits, type Tolerance, type Values } from './matchers.ts';
 
 expect.extend({ toBeAllclose, toEqualBits });
+
+// The runner hears of tests between tasks only, and takes a worker that is silent for a minute for dead.
+afterEach(() => new Promise<void>((resolve) => setImmediate(resolve)));
 
 interface NumericMatchers<R> {
   /**

@@ -22,11 +22,7 @@ function poolOf(name: TargetName) {
   return currentTarget().pool;
 }
 
-afterEach(async () => {
-  setNumThreads(initial);
-  // The runner hears of tests between tasks only.
-  await sleep(0);
-});
+afterEach(() => setNumThreads(initial));
 
 /** Starts as many threads, and waits until they run. */
 const startThreads = async (threads: number): Promise<void> => {
