@@ -20,8 +20,9 @@ import {
 import { deinterleaved } from '../interleave.ts';
 import { once } from '../once.ts';
 
-type PadPhasesSpec = ReturnType<typeof padPhasesSpec>;
-const padPhasesSpec = (storage: StorageType) => ({
+type PadSpec = ReturnType<typeof padSpec>;
+/** What every kernel that pads is told. */
+export const padSpec = (storage: StorageType) => ({
   source: input(storage),
   out: output(loadedElement[storage]),
   channels: index,
@@ -39,8 +40,8 @@ const padPhasesSpec = (storage: StorageType) => ({
 });
 
 /** Planes begin … end − 1, counted through all images. @param phases  a power of two */
-export const padPhasesKernel = once((storage: StorageType, phases: number): KernelDefinition<PadPhasesSpec> =>
-  kernel(`conv.pad.${storage}.phases${String(phases)}`, padPhasesSpec(storage), (args, range) => {
+export const padPhasesKernel = once((storage: StorageType, phases: number): KernelDefinition<PadSpec> =>
+  kernel(`conv.pad.${storage}.phases${String(phases)}`, padSpec(storage), (args, range) => {
     const { source, out, channels, imageStep, channelStep, rowStep } = args;
     const { height, width, top, left, rows, columns } = args;
     const { lanes } = source.builder;

@@ -13,12 +13,9 @@ import {
   constant,
   eachLane,
   index,
-  input,
   kernel,
   loadedElement,
   loop,
-  output,
-  scalar,
   storageBytes,
   when,
   type KernelDefinition,
@@ -27,31 +24,14 @@ import {
   type Value,
 } from '../../lang/index.ts';
 import { once } from '../once.ts';
-import { padPhasesKernel } from './pad-phases.ts';
+import { padPhasesKernel, padSpec } from './pad-phases.ts';
 
-type PadSpec = ReturnType<typeof padSpec>;
-const padSpec = (storage: StorageType) => ({
-  source: input(storage),
-  out: output(loadedElement[storage]),
-  channels: index,
-  height: scalar('i32'),
-  width: scalar('i32'),
-  imageStep: index,
-  channelStep: index,
-  rowStep: index,
-  columnStep: index,
-  /** Row `top` of the result is row 0 of the image; negative: rows above are cut off. */
-  top: scalar('i32'),
-  left: scalar('i32'),
-  /** Rows of the result, and columns of each of its phases. */
-  rows: index,
-  columns: index,
-  phases: index,
-});
+type StridedSpec = ReturnType<typeof stridedSpec>;
+const stridedSpec = (storage: StorageType) => ({ ...padSpec(storage), columnStep: index, phases: index });
 
 /** Planes begin … end − 1, counted through all images. `dense`: columns of a phase are neighbours in the image. */
-const padKernel = once((storage: StorageType, dense: boolean): KernelDefinition<PadSpec> =>
-  kernel(`conv.pad.${storage}.${dense ? 'dense' : 'strided'}`, padSpec(storage), (args, range) => {
+const padKernel = once((storage: StorageType, dense: boolean): KernelDefinition<StridedSpec> =>
+  kernel(`conv.pad.${storage}.${dense ? 'dense' : 'strided'}`, stridedSpec(storage), (args, range) => {
     const { source, out, channels, imageStep, channelStep, rowStep, columnStep } = args;
     const { height, width, top, left, rows, columns, phases } = args;
     const element = loadedElement[storage];
