@@ -18,8 +18,11 @@ import {
   output,
   unroll,
   variable,
+  when,
   type KernelDefinition,
+  type LaneIndex,
   type Operand,
+  type Pointer,
   type Value,
   type Variable,
 } from '../lang/index.ts';
@@ -56,6 +59,26 @@ class Largest {
   }
 }
 
+/**
+ * As `eachLane`, for what may be done twice: instead of a partial step, the last one begins earlier. Only ranges that are
+ * shorter than a vector are partial.
+ */
+const eachVector = (
+  { begin, end }: { readonly begin: Value; readonly end: Value },
+  lanes: number,
+  body: (i: LaneIndex) => void,
+): void => {
+  const size = end.sub(begin);
+  when(
+    size.ge(lanes),
+    () => {
+      const last = end.sub(lanes);
+      loop({ begin, end }, (i) => body({ base: i.min(last), lanes }), { step: lanes });
+    },
+    () => when(size.gt(0), () => body({ base: begin, lanes, count: size })),
+  );
+};
+
 interface Variant {
   readonly dtype: DType;
   /** Columns of the kernel, from window to window, and from place to place within one. */
@@ -72,15 +95,38 @@ const nameOf = (kind: string, { dtype, columns, stride, dilation, rowDilation }:
 /** Up to so many columns of a window are written out one after the other, more are a loop. */
 const UNROLLED = 8;
 
-/** f(k, k · step) for k = 0 … count − 1. */
-const eachTap = (count: number, step: number, f: (distance: Operand) => void): void => {
-  if (count <= UNROLLED) unroll(count, (k) => f(k * step));
-  else loop(count, (k) => f(k.mul(step)));
+/**
+ * body(the elements of windows j at one column, the column's distance from the window's first), for each column of windows
+ * that begin at `x`.
+ */
+const eachColumn = (
+  { columns, stride, dilation }: Variant,
+  x: Pointer,
+  { lanes, count }: LaneIndex,
+  body: (elements: Value, distance: Operand) => void,
+): void => {
+  if (stride === 2 && dilation === 1 && columns > 1 && columns <= UNROLLED) {
+    // Two neighbouring columns are what two vectors hold between them; a last one alone is the second of its pair.
+    const counts = count === undefined ? [] : [count.mul(2).min(lanes), count.mul(2).sub(lanes).max(0)];
+    const pair = (distance: number): [Value, Value] => {
+      const [low, high] = [0, 1].map((half) =>
+        x.vector(distance + half * lanes, { lanes, count: counts[half] }),
+      ) as [Value, Value];
+      return [low.evens(high), low.odds(high)];
+    };
+    for (let k = 0; k + 1 < columns; k += 2) pair(k).forEach((elements, odd) => body(elements, k + odd));
+    if (columns % 2 === 1) body(pair(columns - 2)[1], columns - 1);
+    return;
+  }
+  const across = new Row(stride === 1 ? undefined : constant(stride, { element: 'index', lanes: 1 }));
+  const take = (distance: Operand): void => body(across.vector(x.plus(distance), { lanes, count }), distance);
+  if (columns <= UNROLLED) unroll(columns, (k) => take(k * dilation));
+  else loop(columns, (k) => take(k.mul(dilation)));
 };
 
 /** Each position is a plane. Windows `left` to `right` of a row lie within it whole. */
 export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
-  const { dtype, columns, stride, dilation, rowDilation } = variant;
+  const { dtype, stride, dilation, rowDilation } = variant;
   const storage = storageOf[dtype];
   return kernel(
     nameOf('rows', variant),
@@ -98,10 +144,9 @@ export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
       left: index,
       right: index,
     },
-    ({ out, positions, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range) => {
+    ({ out, positions, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range, machine) => {
       const rows = new WindowTable(row_windows, oh);
       const columnsOf = new WindowTable(column_windows, ow);
-      const across = new Row(stride === 1 ? undefined : constant(stride, { element: 'index', lanes: 1 }));
       loop(range, (plane) => {
         const source = x.plus(plane.mul(h).mul(w));
         loop(oh, (i) => {
@@ -112,12 +157,13 @@ export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
           const eachRow = (body: (row: Value) => void): void =>
             loop(window, (r) => body(r.mul(w)), { step: rowDilation });
 
-          eachLane({ begin: left, end: right }, (j) => {
+          eachVector({ begin: left, end: right }, machine.lanes(loadedElement[storage]), (j) => {
             const column = j.base.mul(stride).sub(pad);
             const best = new Largest(dtype, j.lanes, first);
             eachRow((row) => {
-              const at = source.plus(row.add(column));
-              eachTap(columns, dilation, (v) => best.take(across.vector(at.plus(v), j), row.add(v)));
+              eachColumn(variant, source.plus(row.add(column)), j, (elements, distance) =>
+                best.take(elements, row.add(distance)),
+              );
             });
             out.plus(line).set(j, best.value);
             const windows = iota('i32', j.lanes).mul(stride).add(column.to('i32'));
@@ -207,23 +253,39 @@ export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dila
   );
 });
 
-/** out[…, positions] += grad, each position of the parallel axis a plane. */
+/** Windows that are dealt with in one turn: the ways to their places are independent. */
+const TOGETHER = 4;
+
+/** out[…, positions] += grad, from zero on; each position of the parallel axis a plane. */
 export const maxGrad = specialised(({ dtype }: { readonly dtype: DType }): KernelDefinition => {
   const storage = storageOf[dtype];
   return kernel(
     `max_pool2d_grad(${dtype})`,
     { out: inout(storage), grad: input(storage), positions: input('i32'), windows: index, pixels: index },
-    ({ out, grad, positions, windows, pixels }, range) => {
+    ({ out, grad, positions, windows, pixels }, range, machine) => {
+      const element = loadedElement[storage];
+      const zero = constant(0, { element, lanes: machine.lanes(element) });
       const last = pixels.sub(1);
       loop(range, (plane) => {
-        const whole = plane.mul(pixels);
-        loop(windows, (k) => {
-          const i = plane.mul(windows).add(k);
-          // Whatever the positions say, the kernel stays within the plane.
-          const at = whole.add(positions.scalar(i).to('index').max(0).min(last));
-          out.set(at, out.scalar(at).add(grad.scalar(i)));
-        });
+        const target = out.plus(plane.mul(pixels));
+        eachLane(pixels, (i) => target.set(i, zero));
+        const first = plane.mul(windows);
+        const [from, where] = [grad, positions].map((p) => p.plus(first)) as [Pointer, Pointer];
+        // Whatever the positions say, the kernel stays within the plane.
+        const place = (k: Value): Value => where.scalar(k).to('index').max(0).min(last);
+        const add = (at: Value, k: Value): void => target.set(at, target.scalar(at).add(from.scalar(k)));
+        const whole = windows.sub(windows.rem(TOGETHER));
+        loop(
+          whole,
+          (k) => {
+            const windowsOf = unroll(TOGETHER, (n) => k.add(n));
+            windowsOf.map(place).forEach((at, n) => add(at, windowsOf[n]!));
+          },
+          { step: TOGETHER },
+        );
+        loop({ begin: whole, end: windows }, (k) => add(place(k), k));
       });
     },
+    { lanes: (machine) => machine.lanes(loadedElement[storage]) },
   );
 });

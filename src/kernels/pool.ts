@@ -92,7 +92,6 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
 /** `Backend.maxPool2dGrad` on a CPU. */
 export const maxPool2dGrad = (gradInput: View, grad: View, positions: View): void => {
   const [target, finish] = writable(gradInput);
-  fill(target, 0);
   const windows = elementCount(grad.shape.slice(2));
   const pixels = elementCount(gradInput.shape.slice(2));
   const planes = elementCount(grad.shape.slice(0, 2));
@@ -107,7 +106,7 @@ export const maxPool2dGrad = (gradInput: View, grad: View, positions: View): voi
     // Each window waits for the one before, since both may have one place.
     const grain = grainOf({ flops: 40 * windows });
     launchNamed(maxGrad({ dtype: grad.dtype }), args, planes, { grain });
-  }
+  } else fill(target, 0);
   finish();
 };
 

@@ -163,15 +163,13 @@ const WRONG = 2;
 /** 0 where all targets are classes, `IGNORED` where some do not count, `WRONG` where some are neither. */
 const largestKind = (target: Tensor, classes: number, ignoreIndex: number): number => {
   if (target.numel() === 0) return 0;
-  return scope(() =>
+  const kinds = (): Tensor =>
     mapOperands(math.kindOfTarget, [target], {
       dtype: 'uint8',
       compute: 'int64',
       scalars: [classes, ignoreIndex],
-    })
-      .max()
-      .item(),
-  ) as number;
+    });
+  return scope(() => Number(kinds().max().item()));
 };
 
 export interface CrossEntropyOptions extends NllOptions {

@@ -50,7 +50,9 @@ export const everything = (dtype: DType): Element[] => {
       if (dtype === compute) {
         const centre = filled(kept, {});
         made(dtype, kept, {}, (out) => covariances(out, x, centre, x, axes));
-        made(dtype, kept, {}, (out) => update(sgdRule, [out, filled(kept, {})], [centre], [-0.5, 0, 0.5, 0.5]));
+        made(dtype, kept, {}, (out) =>
+          update(sgdRule, [out, filled(kept, {})], [centre], [-0.5, 0, 0.5, 0.5]),
+        );
       }
     }
     for (const axis of [0, 1, 3]) {
