@@ -236,6 +236,32 @@ export const cases: readonly Case[] = [
     groups: 2,
   },
   {
+    name: 'depthwise, every second row, three taps a column, many images',
+    input: [5, 2, 17, 10],
+    outs: 4,
+    kernel: [3, 4],
+    stride: [3, 2],
+    dilation: [2, 1],
+    padding: [
+      [2, 0],
+      [1, 2],
+    ],
+    groups: 2,
+  },
+  {
+    name: 'depthwise, tall, five columns of taps, dilation',
+    input: [2, 3, 23, 3],
+    outs: 3,
+    kernel: [4, 5],
+    stride: [1, 2],
+    dilation: [3, 2],
+    padding: [
+      [3, 4],
+      [7, 4],
+    ],
+    groups: 3,
+  },
+  {
     name: 'many output channels, stride',
     input: [2, 4, 11, 13],
     outs: 37,

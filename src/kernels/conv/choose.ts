@@ -15,7 +15,7 @@ import { TAPS, type TileSize } from './winograd/matrices.ts';
  */
 export type Algorithm = 'implicit' | 'direct' | 'channels' | 'depthwise' | 'winograd2' | 'winograd4';
 /** Those that compute a weight's gradient. */
-export type WeightGradAlgorithm = Exclude<Algorithm, 'channels' | 'depthwise'>;
+export type WeightGradAlgorithm = Exclude<Algorithm, 'channels'>;
 
 /**
  * What the estimates of Winograd's algorithm count with, in multiplications of vectors. Measured on 3 × 3 taps with 8 to
@@ -58,7 +58,7 @@ const WORTH = 0.95;
 export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
   const order = orderFor(machine, correlation);
   if (order !== null) return order;
-  if (isDepthwise(machine, correlation)) return 'depthwise';
+  if (isDepthwise(correlation)) return 'depthwise';
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
   const lanes = machine.lanes(elementOf(out));
@@ -116,7 +116,8 @@ const implicitOrChannels = (machine: Machine, correlation: Correlation): 'implic
  */
 export const chooseWeightGrad = (machine: Machine, correlation: Correlation): WeightGradAlgorithm => {
   const order = orderFor(machine, correlation);
-  if (order !== null && order !== 'channels' && order !== 'depthwise') return order;
+  if (order !== null && order !== 'channels') return order;
+  if (isDepthwise(correlation)) return 'depthwise';
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
   const lanes = machine.lanes(elementOf(out));
@@ -189,7 +190,7 @@ let ordered: Algorithm | null = null;
 /** The algorithm that a test wants, if it is one for this. */
 const orderFor = (machine: Machine, correlation: Correlation): Algorithm | null => {
   if (ordered?.startsWith('winograd') && !isWinograd(correlation)) return null;
-  if (ordered === 'depthwise' && !isDepthwise(machine, correlation)) return null;
+  if (ordered === 'depthwise' && !isDepthwise(correlation)) return null;
   return ordered === 'channels' && !isForChannels(machine, correlation) ? null : ordered;
 };
 

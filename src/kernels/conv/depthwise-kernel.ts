@@ -5,12 +5,12 @@ import {
   eachLane,
   grid,
   index,
-  inout,
   input,
   kernel,
   loadedElement,
   loop,
   output,
+  settle,
   unroll,
   variable,
   when,
@@ -21,6 +21,7 @@ import {
 } from '../../lang/index.ts';
 import { finished, type EpilogueForm } from '../epilogue.ts';
 import { specialised } from '../once.ts';
+import { copyPlane, planeSpec } from './depthwise-plane.ts';
 
 /** What is unrolled. */
 export interface DepthwiseForm {
@@ -42,47 +43,30 @@ export interface DepthwiseForm {
 }
 
 const depthwiseSpec = (storage: StorageType) => ({
-  source: input(storage),
+  ...planeSpec(storage),
   /** tapRows · tapColumns for each output channel. */
   taps: input(loadedElement[storage]),
   out: output(storage),
   bias: input(storage),
   /** Laid out like `out`. */
   residual: input(storage),
-  /** Room for a padded plane for each plane from `firstPlane` on, of which only that of a range's first is used. */
-  padded: inout(loadedElement[storage]),
-  firstPlane: index,
   hasBias: index,
   biasStep: index,
   /** Input channels, and output channels of each. */
   channels: index,
   multiplier: index,
-  imageStep: index,
-  channelStep: index,
-  rowStep: index,
   outImageStep: index,
   outChannelStep: index,
   outRowStep: index,
   /** Output rows, at least a tile's, and columns. */
   height: index,
   width: index,
-  /** The part of an input plane that is read, and the row of the padded plane where it begins. */
-  sourceRows: index,
-  sourceColumns: index,
-  paddedRow: index,
-  /** Where in a row of it the first column lies, and the second when columns are apart by phases. */
-  firstAt: index,
-  secondAt: index,
-  /** Elements of a padded plane, and of the part of its rows that one phase takes. */
-  planeSize: index,
-  phasePitch: index,
 });
 
 /**
- * Planes begin … end − 1 of the input, counted through all images. Each is copied between zeros, to where its
- * predecessor was, so that it stays in the first cache, and correlated with the taps of its output channels. A row of
- * it is loaded once for all the output rows of a tile that it is under. The last tile of a column is moved back to end
- * where the output ends, and computes some rows again.
+ * Planes begin … end − 1 of the input, counted through all images. Each is copied between zeros and correlated with the
+ * taps of its output channels. A row of it is loaded once for all the output rows of a tile that it is under. The last
+ * tile of a column is moved back to end where the output ends, and computes some rows again.
  */
 export const depthwiseKernel = specialised(
   (form: DepthwiseForm): KernelDefinition<ReturnType<typeof depthwiseSpec>> => {
@@ -93,48 +77,8 @@ export const depthwiseKernel = specialised(
       const element = loadedElement[storage];
       const lanes = machine.lanes(element);
       const pitch = phasePitch.mul(phases);
-      const plane = args.padded.plus(range.begin.sub(args.firstPlane).mul(planeSize));
+      const plane = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
       const tapCount = tapRows * tapColumns;
-
-      const copy = (from: Pointer): void => {
-        const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
-        const line = from.walk('line');
-        loop(args.sourceRows, () => {
-          // What is stored beyond the last column are zeros, since nothing is loaded there.
-          if (phases === 1) {
-            eachLane(args.sourceColumns, (i) => to.plus(args.firstAt).set(i.base, line.at(i)), { lanes });
-          } else {
-            const pairs = args.sourceColumns.add(1).div(2);
-            const take = (at: Value, rest?: Value): void => {
-              const [a, b] = unroll(2, (half) =>
-                line.vector(at.mul(2).add(half * lanes), {
-                  lanes,
-                  count: rest
-                    ?.sub(half * lanes)
-                    .max(0)
-                    .min(lanes),
-                }),
-              ) as [Value, Value];
-              to.plus(args.firstAt).set(at, a.evens(b));
-              to.plus(args.secondAt).set(at, a.odds(b));
-            };
-            loop(
-              pairs,
-              (at) => {
-                const rest = args.sourceColumns.sub(at.mul(2));
-                when(
-                  rest.ge(2 * lanes),
-                  () => take(at),
-                  () => take(at, rest),
-                );
-              },
-              { step: lanes },
-            );
-          }
-          line.advance(args.rowStep);
-          to.advance(pitch);
-        });
-      };
 
       const correlate = (weights: Pointer, initial: Value, to: Value): void => {
         const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
@@ -144,22 +88,26 @@ export const depthwiseKernel = specialised(
           const sums = grid(rows, vectors, () => variable(initial.splat(lanes)));
           const corner = plane.plus(y.mul(form.strideRows).mul(pitch)).plus(x);
           const lines = unroll(phases, (phase) => corner.plus(phasePitch.mul(phase)).walk('row'));
-          let above = 0;
-          for (const [offset, under] of rowsUnder(form)) {
-            if (offset > above) for (const line of lines) line.advance(pitch.mul(offset - above));
-            above = offset;
-            for (let j = 0; j < tapColumns; j++) {
-              const column = j * form.dilationColumns;
-              const line = lines[column % phases]!;
-              const pixels = unroll(vectors, (v) =>
-                line.vector(Math.floor(column / phases) + v * lanes, { lanes }),
-              );
-              for (const { row, i } of under) {
-                const factor = tap(i, j);
-                pixels.forEach((pixel, v) => sums[row]![v]!.accumulate(factor, pixel));
+          // A loop of one turn: what it changes is used after it, as `settle` asks.
+          loop(1, () => {
+            let above = 0;
+            for (const [offset, under] of rowsUnder(form)) {
+              if (offset > above) for (const line of lines) line.advance(pitch.mul(offset - above));
+              above = offset;
+              for (let j = 0; j < tapColumns; j++) {
+                const column = j * form.dilationColumns;
+                const line = lines[column % phases]!;
+                const pixels = unroll(vectors, (v) =>
+                  line.vector(Math.floor(column / phases) + v * lanes, { lanes }),
+                );
+                for (const { row, i } of under) {
+                  const factor = tap(i, j);
+                  pixels.forEach((pixel, v) => sums[row]![v]!.accumulate(factor, pixel));
+                  settle();
+                }
               }
             }
-          }
+          });
           const place = to.add(y.mul(args.outRowStep)).add(x);
           const store = (sum: Value, row: number, v: number, count?: Value): void => {
             const at = place.add(args.outRowStep.mul(row)).add(v * lanes);
@@ -200,7 +148,8 @@ export const depthwiseKernel = specialised(
       loop(range, (p) => {
         const image = p.div(channels);
         const channel = p.sub(image.mul(channels));
-        copy(args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep)));
+        const from = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep));
+        copyPlane(args, plane, from, phases, lanes);
         loop(multiplier, (o) => {
           const out = channel.mul(multiplier).add(o);
           const initial = accumulator(element, { lanes: 1 });
@@ -216,12 +165,15 @@ export const depthwiseKernel = specialised(
 );
 
 /** For each row of the padded plane that is under a tile: the tile's rows that take it, and by which row of taps. */
-const rowsUnder = ({
+export const rowsUnder = ({
   rows,
   strideRows,
   tapRows,
   dilationRows,
-}: DepthwiseForm): [offset: number, under: { readonly row: number; readonly i: number }[]][] => {
+}: Pick<DepthwiseForm, 'rows' | 'strideRows' | 'tapRows' | 'dilationRows'>): [
+  offset: number,
+  under: { readonly row: number; readonly i: number }[],
+][] => {
   const under = new Map<number, { row: number; i: number }[]>();
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < tapRows; i++) {

@@ -6,6 +6,7 @@ import { chooseCorrelation, chooseWeightGrad, type Algorithm, type WeightGradAlg
 import type { Correlation } from './correlation.ts';
 import { channelsCorrelation } from './channels.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
+import { depthwiseWeightGrad } from './depthwise-weight-grad.ts';
 import { directCorrelation } from './direct.ts';
 import { directWeightGrad } from './direct-weight-grad.ts';
 import { forward } from './forward.ts';
@@ -58,6 +59,7 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
 const weightGrads: Readonly<Record<WeightGradAlgorithm, typeof implicitWeightGrad>> = {
   implicit: implicitWeightGrad,
   direct: directWeightGrad,
+  depthwise: depthwiseWeightGrad,
   winograd2: (...args) => {
     winogradWeightGrad(...args, 2);
   },

@@ -1,0 +1,156 @@
+/** The kernel of depthwise weight gradients: see `depthwise-weight-grad.ts`. */
+import {
+  accumulator,
+  constant,
+  eachLane,
+  grid,
+  index,
+  input,
+  kernel,
+  loadedElement,
+  loop,
+  output,
+  settle,
+  unroll,
+  when,
+  type KernelDefinition,
+  type Pointer,
+  type StorageType,
+  type Value,
+} from '../../lang/index.ts';
+import { specialised } from '../once.ts';
+import { rowsUnder } from './depthwise-kernel.ts';
+import { copyPlane, planeSpec } from './depthwise-plane.ts';
+
+/** What is unrolled. */
+export interface DepthwiseWeightForm {
+  readonly storage: StorageType;
+  readonly tapRows: number;
+  readonly tapColumns: number;
+  readonly strideRows: number;
+  /** 1 or 2. */
+  readonly strideColumns: number;
+  readonly dilationRows: number;
+  readonly dilationColumns: number;
+  /** Rows of the output's gradient that stay in registers, and columns of taps that are summed, at a time. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+const depthwiseWeightSpec = (storage: StorageType) => ({
+  ...planeSpec(storage),
+  grad: input(storage),
+  out: output(loadedElement[storage]),
+  images: index,
+  /** Images of a position, the last one's may be fewer. */
+  deep: index,
+  /** Input channels, and output channels of each. */
+  channels: index,
+  multiplier: index,
+  gradImageStep: index,
+  gradChannelStep: index,
+  gradRowStep: index,
+  height: index,
+  width: index,
+  /** From position's part to part, and from tap to tap, of the result. */
+  outPartStep: index,
+  outChannelStep: index,
+  outRowStep: index,
+  outColumnStep: index,
+});
+
+/**
+ * Positions begin … end − 1: input channels, for one part of the images after the other. Each lane of the sums, which
+ * wait behind the padded plane, has its own pixels; at last the lanes are summed.
+ */
+export const depthwiseWeightKernel = specialised(
+  (form: DepthwiseWeightForm): KernelDefinition<ReturnType<typeof depthwiseWeightSpec>> => {
+    const { storage, tapRows, tapColumns, strideColumns: phases } = form;
+    const name = `conv.depthwiseWeight.${Object.values(form).join('.')}`;
+    return kernel(name, depthwiseWeightSpec(storage), (args, range, machine) => {
+      const { channels, multiplier, height, width, phasePitch, planeSize } = args;
+      const element = loadedElement[storage];
+      const lanes = machine.lanes(element);
+      const pitch = phasePitch.mul(phases);
+      const plane = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
+      const kept = plane.plus(planeSize);
+      const keptSize = tapRows * tapColumns * lanes;
+      const fullRows = height.div(form.rows).mul(form.rows);
+
+      /** Adds what one plane gives to the taps of some columns. */
+      const addColumns = (grad: Pointer, sumsAt: Pointer, firstColumn: number, columns: number): void => {
+        const places = grid(tapRows, columns, (i, j) => (i * tapColumns + firstColumn + j) * lanes);
+        const sums = grid(tapRows, columns, () => accumulator(element, { lanes }));
+        sums.forEach((row, i) => row.forEach((sum, j) => sum.set(sumsAt.vector(places[i]![j], { lanes }))));
+        const tile = (rows: number, y: Value, x: Value, count?: Value): void => {
+          const line = grad.plus(y.mul(args.gradRowStep)).plus(x).walk('line');
+          const gradients = unroll(rows, (row) => {
+            if (row > 0) line.advance(args.gradRowStep);
+            return line.vector(0, { lanes, count });
+          });
+          const corner = plane.plus(y.mul(form.strideRows).mul(pitch)).plus(x);
+          const under = unroll(phases, (phase) => corner.plus(phasePitch.mul(phase)).walk('row'));
+          let above = 0;
+          for (const [offset, pairs] of rowsUnder({ ...form, rows })) {
+            if (offset > above) for (const walker of under) walker.advance(pitch.mul(offset - above));
+            above = offset;
+            for (let j = 0; j < columns; j++) {
+              const column = (firstColumn + j) * form.dilationColumns;
+              // Lanes that do not exist must be 0 on both sides: infinity times 0 is NaN.
+              const pixels = under[column % phases]!.vector(Math.floor(column / phases), { lanes, count });
+              for (const { row, i } of pairs) {
+                sums[i]![j]!.accumulate(gradients[row]!, pixels);
+              }
+              settle();
+            }
+          }
+        };
+        const band = (rows: number, y: Value): void => {
+          eachLane(width, ({ base, count }) => tile(rows, y, base, count), { lanes });
+        };
+        loop(fullRows, (y) => band(form.rows, y), { step: form.rows });
+        if (form.rows > 1) loop({ begin: fullRows, end: height }, (y) => band(1, y));
+        sums.forEach((row, i) => row.forEach((sum, j) => sumsAt.set(places[i]![j]!, sum)));
+      };
+
+      const clear = (from: Pointer, size: Value): void => {
+        eachLane(size, (i) => from.set(i, constant(0, element)), { lanes });
+      };
+
+      // Planes go where the one before them was; around them zeros stay.
+      when(range.begin.lt(range.end), () => clear(plane, planeSize));
+      loop(range, (position) => {
+        const part = position.div(channels);
+        const channel = position.sub(part.mul(channels));
+        const first = part.mul(args.deep);
+        const channelGrad = args.grad.plus(channel.mul(multiplier).mul(args.gradChannelStep));
+        clear(kept, multiplier.mul(keptSize));
+        loop({ begin: first, end: first.add(args.deep).min(args.images) }, (image) => {
+          const from = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep));
+          copyPlane(args, plane, from, phases, lanes);
+          const imageGrad = channelGrad.plus(image.mul(args.gradImageStep));
+          loop(multiplier, (o) => {
+            const grad = imageGrad.plus(o.mul(args.gradChannelStep));
+            const sumsAt = kept.plus(o.mul(keptSize));
+            for (let column = 0; column < tapColumns; column += form.columns) {
+              addColumns(grad, sumsAt, column, Math.min(form.columns, tapColumns - column));
+            }
+          });
+        });
+
+        const out = args.out.plus(part.mul(args.outPartStep));
+        const sums = kept.walk('sums');
+        loop(multiplier, (o) => {
+          const to = out.plus(channel.mul(multiplier).add(o).mul(args.outChannelStep));
+          loop(tapRows, (i) => {
+            loop(tapColumns, (j) => {
+              const place = i.mul(args.outRowStep).add(j.mul(args.outColumnStep));
+              to.set(place, sums.vector(0, { lanes }).reduceAdd());
+              sums.advance(lanes);
+            });
+          });
+        });
+      });
+    });
+  },
+);
