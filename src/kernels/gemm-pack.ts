@@ -13,6 +13,7 @@ import {
   variable,
   when,
   type KernelDefinition,
+  type Operand,
   type StorageType,
   type Value,
   type Walker,
@@ -53,23 +54,21 @@ export const packKernel = once((storage: StorageType, width: number): KernelDefi
       );
     };
 
-    /** A panel of other neighbours: as many steps as follow one another are read as vectors, and transposed. */
+    /**
+     * Some of a panel's neighbours, which do not follow one another: as many steps as do are read as vectors, and
+     * transposed.
+     */
     const packAcross = (from: readonly Pointer[], to: Walker): void => {
+      const count = from.length;
       const transposed = (at: Value, steps: number): void => {
         const offset = offsetAt(at);
-        let first = 0;
-        for (const count of powersOfTwo(width, lanes)) {
-          const some = Math.min(steps, count);
-          for (let step = 0; step < steps; step += some) {
-            const columns = unroll(count, (j) =>
-              from[first + j]!.plusBytes(offset).vector(step, { lanes: some }),
-            );
-            interleaved(columns).forEach((values, r) => {
-              const k = step + Math.floor((r * some) / count);
-              to.set(k * width + first + ((r * some) % count), values);
-            });
-          }
-          first += count;
+        const some = Math.min(steps, count);
+        for (let step = 0; step < steps; step += some) {
+          const columns = from.map((pointer) => pointer.plusBytes(offset).vector(step, { lanes: some }));
+          interleaved(columns).forEach((values, r) => {
+            const k = step + Math.floor((r * some) / count);
+            to.set(k * width + ((r * some) % count), values);
+          });
         }
         to.advance(steps * width);
       };
@@ -114,22 +113,38 @@ export const packKernel = once((storage: StorageType, width: number): KernelDefi
 
     loop(range, (panel) => {
       const neighbours = across.plus(panel.mul(width));
-      const lane = (j: number): Pointer => source.plus(neighbours.scalar(j).to('index'));
-      const to = out.plus(panel.mul(panelSize)).walk('to');
+      const lane = (j: Operand): Pointer => source.plus(neighbours.scalar(j).to('index'));
+      const to = out.plus(panel.mul(panelSize));
       when(
         consecutive(neighbours, width),
-        () => packRows(lane(0), to),
-        () => packAcross(unroll(width, lane), to),
+        () => packRows(lane(0), to.walk('to')),
+        () => {
+          for (const { first, size, times } of powersOfTwo(width, lanes)) {
+            loop(times, (group) => {
+              const j = group.mul(size).add(first);
+              packAcross(
+                unroll(size, (i) => lane(j.add(i))),
+                to.plus(j).walk('to'),
+              );
+            });
+          }
+        },
       );
     });
   }),
 );
 
-/** A width as powers of two, at most `most` each. */
-const powersOfTwo = (width: number, most: number): number[] => {
-  const parts: number[] = [];
-  for (let rest = width, part = most; rest > 0; part /= 2)
-    for (; rest >= part; rest -= part) parts.push(part);
+/** A width as sums of equal powers of two, at most `most` each. */
+const powersOfTwo = (
+  width: number,
+  most: number,
+): { readonly first: number; readonly size: number; readonly times: number }[] => {
+  const parts = [];
+  for (let first = 0, size = most; first < width; size /= 2) {
+    const times = Math.floor((width - first) / size);
+    if (times > 0) parts.push({ first, size, times });
+    first += times * size;
+  }
   return parts;
 };
 

@@ -161,13 +161,17 @@ export const allocate = (lir: Lir, available: Registers): Allocation => {
     slots.set(id, frameBytes);
     frameBytes += lir.registers[id]!.bytes;
   }
+  const holders = { gpr: [], vector: [], opmask: [] } as Record<RegisterClass, Interval[]>;
+  for (const interval of intervals) {
+    if (interval === undefined || assigned[interval.id]! < 0) continue;
+    holders[lir.registers[interval.id]!.class].push(interval);
+  }
   const free = (class_: RegisterClass, item: number): number[] => {
-    const taken = new Set<number>();
-    for (const interval of intervals) {
-      if (interval === undefined || lir.registers[interval.id]!.class !== class_) continue;
-      if (interval.start <= 2 * item + 1 && interval.end >= 2 * item) taken.add(assigned[interval.id]!);
+    let taken = 0;
+    for (const { id, start, end } of holders[class_]) {
+      if (start <= 2 * item + 1 && end >= 2 * item) taken |= 1 << assigned[id]!;
     }
-    return available[class_].filter((register) => !taken.has(register));
+    return available[class_].filter((register) => (taken & (1 << register)) === 0);
   };
   return { assigned, slots, frameBytes, used, free };
 };

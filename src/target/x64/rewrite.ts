@@ -44,6 +44,7 @@ class Rewriting {
   private readonly before: X64Instruction[] = [];
   private readonly after: X64Instruction[] = [];
   private readonly loaded = new Map<number, number>();
+  private readonly kept: Partial<Record<RegisterClass, number[]>> = {};
   private readonly free: Partial<Record<RegisterClass, number[]>> = {};
   private failed = false;
 
@@ -95,7 +96,7 @@ class Rewriting {
     let register = this.loaded.get(number);
     if (register === undefined) {
       const { class: class_ } = this.lir.registers[number - VIRTUAL]!;
-      register = this.freeOf(class_).shift();
+      register = this.nextFree(class_);
       if (register === undefined && role === 'write') register = this.loadedOf(class_);
       if (register !== undefined) this.used[class_].add(register);
       if (register === undefined) {
@@ -109,8 +110,11 @@ class Rewriting {
     return register;
   }
 
-  private freeOf(class_: RegisterClass): number[] {
-    return (this.free[class_] ??= [...this.scratch[class_], ...this.allocation.free(class_, this.place)]);
+  /** The next register to pass through: those kept for it first. */
+  private nextFree(class_: RegisterClass): number | undefined {
+    const kept = (this.kept[class_] ??= [...this.scratch[class_]]);
+    if (kept.length > 0) return kept.shift();
+    return (this.free[class_] ??= this.allocation.free(class_, this.place)).shift();
   }
 
   /** A scratch register whose contents the instruction reads before it writes. */
@@ -146,7 +150,7 @@ class Rewriting {
       this.before.push({ mnemonic: 'lea', operands: [{ kind: 'gpr', number: from, bits: 64 }, sum] });
       this.loaded.delete(base);
       this.loaded.delete(index);
-      if (by !== from) this.freeOf('gpr').unshift(by);
+      if (by !== from) this.kept.gpr!.unshift(by);
       const { index: _, scale: __, ...rest } = operand;
       return { ...rest, base: from };
     }
