@@ -11,6 +11,7 @@ import {
   loadedElement,
   loop,
   Pointer,
+  settle,
   unroll,
   variable,
   when,
@@ -57,7 +58,7 @@ const multiplySpec = (storage: StorageType) => ({
  * out[rowOffsets[i] + columnOffsets[j]] = Σ a[i, p] · b[p, j] + `adding`, for the parts begin … end − 1: part q is the
  * rows of part q mod `parts` of panel ⌊q / parts⌋ of columns.
  *
- * One step of the depth is one basic block, since more of them make V8 11 spill; B's panel stays in the first cache
+ * B's panel stays in the first cache
  * while A streams past it. A tile whose columns are neighbours in memory is stored as vectors; any other is first put
  * down behind its panel of B, in the room of its part, and its elements brought to their places one by one.
  *
@@ -95,6 +96,7 @@ export const multiplyKernel = once(
               for (let i = 0; i < rows; i++) {
                 const factor = left.splat(i, lanes);
                 for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
+                settle();
               }
               right.advance(columns);
             },

@@ -13,11 +13,10 @@ export interface Tile {
 const MOST_VECTORS = 3;
 
 /**
- * Whether a tile fits the registers: its sums, a row of B, and the element of A that multiplies it; of A all that one
- * step takes, where the machine moves arithmetic behind loads.
+ * Whether a tile fits the registers: its sums, a row of B, and the element of A that multiplies it.
  */
 const fits = (machine: Machine, rows: number, vectors: number): boolean =>
-  rows * vectors + vectors + (machine.sinksArithmetic === true ? rows : 1) <= machine.vectorRegisters;
+  (rows + 1) * vectors + 1 <= machine.vectorRegisters;
 
 /** The most rows for so many vectors. */
 const mostRows = (machine: Machine, vectors: number): number => {
@@ -28,12 +27,12 @@ const mostRows = (machine: Machine, vectors: number): number => {
 
 /**
  * The tile of large products. Measured in GFLOP/s on a processor with 512-bit units, of 268, 136 and 67 possible:
- * AVX-512 8 × 3 247, 6 × 3 230, 13 × 2 228, 9 × 3 217; AVX2 4 × 3 131, 6 × 2 125; WebAssembly 4 × 2 and 3 × 3 60, and
- * 6 × 2, which spills in V8 11, 31.
+ * AVX-512 8 × 3 247, 6 × 3 230, 13 × 2 228, 9 × 3 217; AVX2 4 × 3 131, 6 × 2 125; WebAssembly 6 × 2 65, 4 × 2 and 3 × 3 60,
+ * and 4 × 3, which spills, 32.
  */
 export const tileOf = (machine: Machine, element: ElementType): Tile => {
   if (machine.vectorRegisters >= 32) return sized(machine, element, 8, 3);
-  return machine.sinksArithmetic === true ? sized(machine, element, 4, 2) : sized(machine, element, 4, 3);
+  return machine.vectorRegisters >= 16 ? sized(machine, element, 4, 3) : sized(machine, element, 6, 2);
 };
 
 const sized = (machine: Machine, element: ElementType, rows: number, vectors: number): Tile => ({

@@ -106,6 +106,7 @@ class Compiler {
         else otherwise();
       };
     }
+    if (s.op === 'settle') return () => undefined;
     return this.instruction(s);
   }
 

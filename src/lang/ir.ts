@@ -138,7 +138,12 @@ export type Statement =
       readonly condition: Register;
       readonly then: readonly Statement[];
       readonly otherwise: readonly Statement[];
-    };
+    }
+  /**
+   * Does nothing. Directly in the body of a loop, machines that move arithmetic behind loads here do so much of it as the
+   * loop leaves to what follows it.
+   */
+  | { readonly op: 'settle' };
 
 /**
  * A kernel's parameter: a tensor's memory, or a number. In the argument block, parameter k is the eight bytes at

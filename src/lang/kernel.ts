@@ -154,6 +154,16 @@ export const when = (condition: Value, then: () => void, otherwise: () => void =
   });
 };
 
+/**
+ * Ends a stretch of arithmetic in the body of a loop. A machine that moves arithmetic behind loads does it before the
+ * loads that follow, if what it changes is used after the loop; so what those bring need not stay in registers beside what
+ * it took. On others it is nothing.
+ */
+export const settle = (): void => {
+  const b = builder();
+  if (b.machine.sinksArithmetic === true) b.push({ op: 'settle' });
+};
+
 /** A register to write again, starting at a value. */
 export const variable = (initial: Value, name?: string): Variable => builder().variable(initial, name);
 

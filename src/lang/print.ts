@@ -61,6 +61,7 @@ class Printer {
       const otherwise = this.block(s.otherwise, indent + '  ');
       return otherwise.length === 0 ? then : [...then, `${indent}else:`, ...otherwise];
     }
+    if (s.op === 'settle') return [`${indent}settle`];
     if (s.op === 'store')
       return [`${indent}store.${memoryType(s, s.src)} ${this.place(s)}, ${this.use(s.src)}`];
     return [`${indent}${this.name(s.dst)} = ${this.value(s)}`];
@@ -133,7 +134,7 @@ class Printer {
       } else if (s.op === 'loop') {
         this.wrote(s.counter);
         this.survey(s.body);
-      } else if (s.op !== 'store') {
+      } else if ('dst' in s) {
         this.wrote(s.dst, s.op === 'const' ? showNumber(s.value) : undefined);
       }
     }

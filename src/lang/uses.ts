@@ -52,6 +52,7 @@ function readBy(statement: Statement): readonly Register[] {
     case 'param':
     case 'begin':
     case 'end':
+    case 'settle':
       return [];
     default: {
       const { a } = statement;

@@ -85,7 +85,7 @@ class Verifier {
         this.block(s.then, then, counters);
         this.block(s.otherwise, otherwise, counters);
         for (const id of then) if (otherwise.has(id)) written.add(id);
-      } else {
+      } else if (s.op !== 'settle') {
         this.instruction(s);
       }
     }

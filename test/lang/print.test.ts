@@ -10,6 +10,7 @@ import {
   loop,
   output,
   scalar,
+  settle,
   variable,
   when,
 } from '../../src/lang/index.ts';
@@ -54,6 +55,22 @@ it('prints a kernel with its parameters, one statement per line', () => {
 it('shows the lanes that the machine has', () => {
   const avx512 = describeMachine({ ...machine, name: 'avx512', vectorBytes: 64 });
   expect(printKernel(relu.build(avx512))).toContain('= load.f32x16 x[');
+});
+
+it('lets arithmetic settle only on machines that would move it behind loads', () => {
+  const settling = kernel('settling', { x: input('f32'), out: output('f32') }, ({ x, out }, range) => {
+    const sum = accumulator('f32');
+    loop(range, (i) => {
+      sum.accumulate(x.vector(0), x.splat(i));
+      settle();
+    });
+    out.set(0, sum);
+  });
+  const sinking = describeMachine({ ...machine, name: 'sinking', sinksArithmetic: true });
+  expect(printKernel(settling.build(machine))).not.toContain('settle');
+  expect(printKernel(settling.build(sinking))).toContain(
+    '    %5 = fma.f32x4 %7, %10, %5\n    settle\n  store',
+  );
 });
 
 it('prints every kind of operation', () => {

@@ -281,6 +281,10 @@ class Generator {
       this.scope(() => {
         this.remember(counter);
         this.statements(1 + this.random(6));
+        if (this.random(3) === 0) {
+          author.push({ op: 'settle' });
+          this.statements(1 + this.random(3));
+        }
       }),
     );
     author.push({ op: 'loop', counter, begin, end, step: 1 + this.random(3), body });

@@ -9,6 +9,7 @@ import {
   loop,
   Pointer,
   storageBytes,
+  settle,
   unroll,
   constant,
   variable,
@@ -136,6 +137,7 @@ export const channelsKernel = specialised(
                 sum.forEach((value, v) => {
                   value.accumulate(pixel, row[v]!);
                 });
+                settle();
               });
               factors.advance(channels);
             },

@@ -40,8 +40,6 @@ export interface ChannelsTile {
 
 /** Whether this is for it at all. */
 export const isForChannels = (machine: Machine, { out, input, taps }: Correlation): boolean =>
-  // One step of the sums must stay one step: see `gemm-tile.ts`.
-  machine.sinksArithmetic !== true &&
   taps.channels.size * taps.rows.size * taps.columns.size >= LEAST_TAPS &&
   taps.out.size >= machine.lanes(loadedElement[storageOf[out.dtype]]) &&
   out.strides[3] === 1 &&

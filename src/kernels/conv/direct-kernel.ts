@@ -10,6 +10,7 @@ import {
   loadedElement,
   loop,
   Pointer,
+  settle,
   storageBytes,
   unroll,
   variable,
@@ -131,6 +132,7 @@ export const directKernel = once(
                 row.forEach((sum, j) => {
                   sum.accumulate(factor, pixels[j]!);
                 });
+                settle();
               });
               factors.advance(channels);
             },

@@ -84,8 +84,13 @@ class Selection {
   private readonly constants = new Map<number, number | bigint>();
   /** In the kernel's order; emitting the last before another would change it. */
   private pending: Pending[] = [];
+  /** Blocks that are open, and how many were at the one that ends behind the innermost loop. */
+  private depth = 0;
+  private exit = 0;
   private readonly writeCounts: ReadonlyMap<number, number>;
   private readonly readCounts: ReadonlyMap<number, number>;
+  /** The number of a parameter that is a tensor. */
+  private readonly anAddress: number;
 
   constructor(
     kernel: Kernel,
@@ -93,6 +98,7 @@ class Selection {
   ) {
     this.writeCounts = definitions(kernel.body);
     this.readCounts = reads(kernel.body);
+    this.anAddress = kernel.parameters.findIndex(({ kind }) => kind === 'tensor');
   }
 
   finish(): { readonly locals: Frame['locals']; readonly body: Code } {
@@ -117,9 +123,24 @@ class Selection {
         this.emit(store(this.frame, place, value!));
         break;
       }
+      case 'settle':
+        this.settle();
+        break;
       default:
         this.define(statement.dst, statement);
     }
+  }
+
+  /**
+   * A way out of the loop that is never taken: V8 places arithmetic in the last block that comes before all uses, and the
+   * code behind the loop is one. It asks for the upper half of an address, which is zero, and asks memory, since V8
+   * would not ask the same register twice.
+   */
+  private settle(): void {
+    if (this.anAddress < 0) return;
+    this.flush();
+    const upperHalf = 8 * this.anAddress + 4;
+    this.code.push(...op(['i32.load', { offset: upperHalf }], get(ARGS)), ['br_if', this.depth - this.exit]);
   }
 
   /** Leaves the result on its way to its only use, if it has just one; otherwise it goes into its local. */
@@ -299,11 +320,13 @@ class Selection {
   private branch({ condition, then, otherwise }: Extract<Statement, { op: 'if' }>): void {
     const test = this.operand(condition);
     this.emit([...test, ['if']]);
+    this.depth++;
     this.block(then);
     if (otherwise.length > 0) {
       this.code.push(['else']);
       this.block(otherwise);
     }
+    this.depth--;
     this.code.push(['end']);
   }
 
@@ -325,14 +348,21 @@ class Selection {
     this.code.push(...begin, ['local.set', at]);
     const again = (value: Code): Code => op('i32.lt_s', value, end);
     if (!surelyTaken) this.code.push(...again(get(at)), ['if']);
+    // Somewhere for `settle` to go.
+    const leaves = surelyTaken && body.some(({ op }) => op === 'settle');
+    if (leaves) this.code.push(['block']);
     this.code.push(['loop']);
-    const outside = this.frame.inLoop;
+    const outside = { inLoop: this.frame.inLoop, depth: this.depth, exit: this.exit };
+    this.exit = outside.depth + (leaves || !surelyTaken ? 1 : 0);
+    this.depth = this.exit + 1;
     this.frame.inLoop = true;
     this.block(body);
-    this.frame.inLoop = outside;
+    this.frame.inLoop = outside.inLoop;
+    this.exit = outside.exit;
+    this.depth = outside.depth;
     const next: Code = [...op('i32.add', get(at), i32(step)), ['local.tee', at]];
     this.code.push(...again(next), ['br_if', 0], ['end']);
-    if (!surelyTaken) this.code.push(['end']);
+    if (leaves || !surelyTaken) this.code.push(['end']);
   }
 }
 

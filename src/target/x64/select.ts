@@ -118,6 +118,8 @@ class Selection {
       case 'store':
         store(this.x, statement.src, statement);
         break;
+      case 'settle':
+        break;
       default:
         this.define(statement);
     }

@@ -9,6 +9,7 @@ import {
   input,
   kernel,
   loop,
+  settle,
   unroll,
   variable,
   when,
@@ -68,6 +69,7 @@ export const sumKernel = once((element: 'f32' | 'f64'): KernelDefinition<SumSpec
             row.forEach((value, j) => {
               totals[i]![j]!.accumulate(factor, value);
             });
+            settle();
           });
         });
         totals.forEach((line, i) => {

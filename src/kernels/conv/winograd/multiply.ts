@@ -9,6 +9,7 @@ import {
   loop,
   output,
   Pointer,
+  settle,
   unroll,
   type KernelDefinition,
 } from '../../../lang/index.ts';
@@ -73,6 +74,7 @@ export const multiplyKernel = once(
                   line.forEach((sum, j) => {
                     sum.accumulate(factor, row[j]!);
                   });
+                  settle();
                 });
                 from.advanceBytes(pitchBytes);
               },
