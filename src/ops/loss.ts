@@ -169,7 +169,7 @@ const largestKind = (target: Tensor, classes: number, ignoreIndex: number): numb
       compute: 'int64',
       scalars: [classes, ignoreIndex],
     });
-  return scope(() => Number(kinds().max().item()));
+  return scope(() => kinds().max().item());
 };
 
 export interface CrossEntropyOptions extends NllOptions {
