@@ -5,6 +5,7 @@ import { productCycles, tileOf } from '../gemm-tile.ts';
 import { channelsTile, isForChannels } from './channels.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
+import { isStridedDepthwise } from './depthwise-input-grad.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
 import { pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
@@ -145,6 +146,10 @@ export const chooseWeightGrad = (machine: Machine, correlation: Correlation): We
     },
   );
 };
+
+/** An input's gradient: the parts of `input-grad.ts`, or one kernel that computes all of them. */
+export const chooseInputGrad = (...args: Parameters<typeof isStridedDepthwise>): 'parts' | 'depthwise' =>
+  (ordered === null || ordered === 'depthwise') && isStridedDepthwise(...args) ? 'depthwise' : 'parts';
 
 /** The plain algorithm, unless one of Winograd's that applies is estimated to take less. */
 const cheapest = <Plain extends Algorithm>(

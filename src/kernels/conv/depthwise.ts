@@ -22,15 +22,15 @@ const MOST_TAPS = 49;
 /** Multiply-adds in a tile's code. */
 const MOST_UNROLLED = 800;
 /** Planes that are handed out at a time, and have room to be padded. */
-const PLANES = 256;
+export const PLANES = 256;
+
+export const areFewTaps = (rows: number, columns: number): boolean =>
+  rows > 0 && rows <= MOST_TAP_ROWS && columns > 0 && rows * columns <= MOST_TAPS;
 
 /** Whether this is for it: few taps, on rows whose columns are neighbours. */
 export const isDepthwise = ({ out, input, taps, stride }: Correlation): boolean =>
   taps.channels.size === 1 &&
-  taps.rows.size > 0 &&
-  taps.rows.size <= MOST_TAP_ROWS &&
-  taps.columns.size > 0 &&
-  taps.rows.size * taps.columns.size <= MOST_TAPS &&
+  areFewTaps(taps.rows.size, taps.columns.size) &&
   stride[1] <= 2 &&
   input.strides[3] === 1 &&
   out.strides[3] === 1;

@@ -2,10 +2,17 @@
 import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
-import { chooseCorrelation, chooseWeightGrad, type Algorithm, type WeightGradAlgorithm } from './choose.ts';
+import {
+  chooseCorrelation,
+  chooseInputGrad,
+  chooseWeightGrad,
+  type Algorithm,
+  type WeightGradAlgorithm,
+} from './choose.ts';
 import type { Correlation } from './correlation.ts';
 import { channelsCorrelation } from './channels.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
+import { depthwiseInputGrad } from './depthwise-input-grad.ts';
 import { depthwiseWeightGrad } from './depthwise-weight-grad.ts';
 import { directCorrelation } from './direct.ts';
 import { directWeightGrad } from './direct-weight-grad.ts';
@@ -29,7 +36,9 @@ export const conv2d = (
 };
 
 export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void => {
-  for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
+  if (chooseInputGrad(gradInput, grad, weight, geometry) === 'depthwise')
+    depthwiseInputGrad(gradInput, grad, weight, geometry);
+  else for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
 };
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
