@@ -30,7 +30,7 @@ export async function main(argv: string[]): Promise<void> {
       await runSuite(options.folder, options.words);
       break;
     case 'report':
-      writePage(options.files, options.out);
+      writePage(options.files, options.out, options.note);
       break;
     case 'chart':
       writeFileSync(options.out, chart(readReport(options.file), options.threads));
@@ -135,8 +135,8 @@ function writeReport(file: string, report: Report): void {
   writeFileSync(file, `${lines}\n`);
 }
 
-function writePage(files: readonly string[], out: string): void {
-  const { text, charts } = page(files.map(readReport));
+function writePage(files: readonly string[], out: string, note: string): void {
+  const { text, charts } = page(files.map(readReport), note);
   writeFileSync(out, text);
   for (const [name, svg] of charts) writeFileSync(join(dirname(out), name), svg);
 }

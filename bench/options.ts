@@ -22,7 +22,7 @@ what
   overhead    operations so small that only the cost of a call counts
   first-call  what the first call of a convolution costs more than a later one
   suite DIR   all of the above as they stand in docs/benchmarks.md: a file DIR/….json for each
-  report FILE.json … --out FILE.md     that page, and a chart for each file that has one, beside it
+  report FILE.json … --out FILE.md     that page, and the charts beside it; --note adds a sentence to its head
   chart FILE.json FILE.svg             one chart; --threads says of which part
 
 options
@@ -52,7 +52,12 @@ export interface Run {
 export type Options =
   | Run
   | { readonly kind: 'suite'; readonly folder: string; readonly words: readonly string[] }
-  | { readonly kind: 'report'; readonly files: readonly string[]; readonly out: string }
+  | {
+      readonly kind: 'report';
+      readonly files: readonly string[];
+      readonly out: string;
+      readonly note: string;
+    }
   | { readonly kind: 'chart'; readonly file: string; readonly out: string; readonly threads: number };
 
 /** @throws RangeError or TypeError that says what is wrong with the words */
@@ -71,6 +76,7 @@ export function readOptions(argv: string[]): Options {
       runs: { type: 'string' },
       json: { type: 'string' },
       out: { type: 'string' },
+      note: { type: 'string', default: '' },
       direction: { type: 'string', default: 'forward' },
       random: { type: 'string' },
       seed: { type: 'string', default: '0' },
@@ -88,7 +94,7 @@ export function readOptions(argv: string[]): Options {
       if (files.length === 0 || values.out === undefined) {
         throw new RangeError('report takes files and --out FILE.md');
       }
-      return { kind: 'report', files, out: values.out };
+      return { kind: 'report', files, out: values.out, note: values.note };
     case 'chart':
       if (files.length !== 2) throw new RangeError('chart takes FILE.json and FILE.svg');
       return { kind: 'chart', file: files[0]!, out: files[1]!, threads: threads[0] ?? 1 };

@@ -25,7 +25,8 @@ export interface Page {
   readonly charts: ReadonlyMap<string, string>;
 }
 
-export function page(reports: readonly Report[]): Page {
+/** @param note a sentence for the head, on what readers must know about these figures */
+export function page(reports: readonly Report[], note = ''): Page {
   const charts = new Map<string, string>();
   const sections = reports.map((report) => {
     const pictures = groupsOf(report).flatMap(({ threads }, i, groups) => {
@@ -45,10 +46,10 @@ export function page(reports: readonly Report[]): Page {
       .filter((part) => part !== '')
       .join('\n\n');
   });
-  return { text: `${[head(reports), ...sections].join('\n\n')}\n`, charts };
+  return { text: `${[head(reports, note), ...sections].join('\n\n')}\n`, charts };
 }
 
-function head(reports: readonly Report[]): string {
+function head(reports: readonly Report[], note: string): string {
   const machines = [...new Set(reports.map(({ machine }) => machine))].join('; ');
   const days = [...new Set(reports.map(({ date }) => date.slice(0, 10)))].sort();
   const versions = new Map(
@@ -71,7 +72,7 @@ function head(reports: readonly Report[]): string {
 
 Millrace beside its peers, one interleaved run for each section. [How it is measured](../bench/README.md), and how to
 do it again. This page is made by \`npm run bench -- report\` from the files of the runs.
-
+${note === '' ? '' : `\n**${note}**\n`}
 | | |
 | --- | --- |
 | machine | ${machines} |

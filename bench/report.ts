@@ -35,7 +35,8 @@ export function taskReport(task: TaskResult, contenders: readonly ContenderInfo[
 
 function groupBlock(task: TaskResult, group: Group): string {
   const ofStanding = (ours: ContenderInfo, which: 'min' | 'median'): string => {
-    const found = isOurs(ours) ? standing(ours, task, group) : undefined;
+    const calls = task.results.some(({ first }) => first !== undefined);
+    const found = isOurs(ours) && !calls ? standing(ours, task, group) : undefined;
     return found ? times(found[which]) : '';
   };
   const optional = (value: number | undefined, show: (value: number) => string): string =>

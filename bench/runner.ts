@@ -46,7 +46,7 @@ const WARM_UP_MS = 150;
 /** Runs shorter than this are repeated within a sample, so that the clock's grain does not show. */
 const SAMPLE_MS = 0.05;
 /** A pool of threads spins for a while after its work; the next contender waits until it sleeps. */
-const SETTLE_MS = 5;
+const SETTLE_MS = 10;
 /** Float32 in another order of summation, Winograd's transforms included, stays far below this. */
 const TOLERANCE = 1e-4;
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import type * as Millrace from '../../src/index.ts';
 import { measurePeak, type Rooms } from '../peak.ts';
 import {
@@ -36,7 +36,7 @@ export const millrace: Peer = {
     ) as Rooms;
     const target = rooms.currentTarget().name;
     return {
-      version: `dist/, target ${target}, threads: ${String(flow.getNumThreads())}`,
+      version: `dist/${isStale() ? ' (older than src/: npm run build)' : ''}, target ${target}, threads: ${String(flow.getNumThreads())}`,
       target,
       prepare: (task) => prepare(flow, task),
       peak: () => measurePeak(rooms, threads),
@@ -44,6 +44,14 @@ export const millrace: Peer = {
     };
   },
 };
+
+/** Whether something in src/ has changed since dist/ was built. */
+function isStale(): boolean {
+  const changed = (path: string): number => statSync(new URL(path, import.meta.url)).mtimeMs;
+  const sources = readdirSync(new URL('../../src', import.meta.url), { recursive: true, encoding: 'utf8' });
+  const built = changed('../../dist/index.js');
+  return sources.some((path) => path.endsWith('.ts') && changed(`../../src/${path}`) > built);
+}
 
 function prepare(flow: Flow, task: Task): Contender {
   const run = runOf(flow, task);
