@@ -44,7 +44,7 @@ export const binaryScalar = (x: Context, op: BinaryOp, dst: Register, a: Registe
   switch (op) {
     case 'div':
     case 'rem':
-      divide(x, op, to, x.gpr(a), x.gpr(b), x.literal(b));
+      divide(x, op, to, x.gpr(a), () => x.gpr(b), x.literal(b));
       return;
     case 'min':
     case 'max':
@@ -107,13 +107,13 @@ const divide = (
   op: 'div' | 'rem',
   to: Gpr,
   a: Gpr,
-  b: Gpr,
+  divisorOf: () => Gpr,
   literal: number | bigint | undefined,
 ): void => {
   const { bits } = to;
   const rax = machineGpr(RAX, bits);
   const rdx = machineGpr(RDX, bits);
-  const plain = (): void => {
+  const plain = (b: Gpr): void => {
     x.emit('mov', rax, a);
     x.emit(bits === 64 ? 'cqo' : 'cdq');
     x.emit('idiv', b);
@@ -126,9 +126,10 @@ const divide = (
     return;
   }
   if (divisor !== undefined && divisor !== 0n && divisor !== -1n) {
-    plain();
+    plain(divisorOf());
     return;
   }
+  const b = divisorOf();
   const result = x.lir.gpr(bits);
   const isZero = x.lir.label('byZero');
   const isMinusOne = x.lir.label('byMinusOne');
@@ -294,7 +295,7 @@ export const binaryVector = (x: Context, op: BinaryOp, dst: Register, a: Registe
         const [p, q, result] = [0, 1, 2].map(() => x.lir.gpr(elementBits(type))) as [Gpr, Gpr, Gpr];
         extractLane(x, p, left, type, lane);
         extractLane(x, q, right, type, lane);
-        divide(x, op, result, p, q, undefined);
+        divide(x, op, result, p, () => q, undefined);
         return result;
       });
       insertLanes(x, to, lanes, type);
