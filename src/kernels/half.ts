@@ -54,9 +54,9 @@ export const matmul: Backend['matmul'] = (out, a, b, bias = null) => {
   });
 };
 
-export const conv2d: Backend['conv2d'] = (out, input, weight, bias, geometry) => {
-  asFloat32(out, [input, weight, bias] as const, (o, [x, w, b]) => {
-    conv.conv2d(o, x, w, b, geometry);
+export const conv2d: Backend['conv2d'] = (out, input, weight, bias, geometry, epilogue) => {
+  asFloat32(out, [input, weight, bias, epilogue?.residual ?? null] as const, (o, [x, w, b, residual]) => {
+    conv.conv2d(o, x, w, b, geometry, epilogue && { ...epilogue, residual });
   });
 };
 export const conv2dInputGrad: Backend['conv2dInputGrad'] = (gradInput, grad, weight, geometry) => {

@@ -2,7 +2,7 @@
 import type { ConvGeometry } from '../../src/device/backend.ts';
 import { elementCount, type View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
-import { conv2d, conv2dInputGrad, conv2dWeightGrad } from '../../src/kernels/conv/index.ts';
+import { conv2d, conv2dInputGrad, conv2dWeightGrad } from '../../src/kernels/half.ts';
 import * as reference from '../reference/conv2d.ts';
 import { laidOut, randomIntegers, read, write, type Layout } from './tensors.ts';
 

@@ -5,7 +5,7 @@ import { availableTargets, currentTarget, setTarget } from '../../src/device/tar
 import { elementCount, type View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
-import { conv2d } from '../../src/kernels/conv/index.ts';
+import { conv2d } from '../../src/kernels/half.ts';
 import { relu, relu6 } from '../../src/kernels/math/index.ts';
 import * as reference from '../reference/conv2d.ts';
 import { laidOut, randomIntegers, read, write, type Layout } from './tensors.ts';

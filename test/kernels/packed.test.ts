@@ -93,8 +93,7 @@ describe.each(['implicit', 'direct', 'winograd2', 'winograd4'] as const satisfie
       withAlgorithm(algorithm, () => {
         const x = flow.ones([1, 2, 6, 6]);
         const weight = flow.ones([3, 2, 3, 3]);
-        const centre = (): number =>
-          flow.conv2d(x, weight).select(1, 0).select(1, 1).select(1, 1).item();
+        const centre = (): number => flow.conv2d(x, weight).select(1, 0).select(1, 1).select(1, 1).item();
         for (let i = 0; i < 3; i++) expect(centre()).toBeCloseTo(18, 4);
         weight.mul_(2);
         for (let i = 0; i < 3; i++) expect(centre()).toBeCloseTo(36, 4);

@@ -1,4 +1,4 @@
-/** `Backend`'s convolutions on a CPU. */
+/** `Backend`'s convolutions on a CPU, but for 16-bit floats: see `../half.ts`. */
 import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
@@ -19,7 +19,7 @@ import { directWeightGrad } from './direct-weight-grad.ts';
 import { forward } from './forward.ts';
 import { implicitCorrelation } from './implicit.ts';
 import { inputGrad } from './input-grad.ts';
-import { implicitWeightGrad, inWideType } from './weight-grad.ts';
+import { implicitWeightGrad } from './weight-grad.ts';
 import { winogradCorrelation } from './winograd/index.ts';
 import { winogradWeightGrad } from './winograd/weight-grad.ts';
 
@@ -42,10 +42,8 @@ export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geome
 };
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
-  inWideType(gradWeight, (out) => {
-    const algorithm = chooseWeightGrad(currentTarget().machine, forward(grad, input, out, null, geometry));
-    weightGrads[algorithm](out, grad, input, geometry);
-  });
+  const correlation = forward(grad, input, gradWeight, null, geometry);
+  weightGrads[chooseWeightGrad(currentTarget().machine, correlation)](gradWeight, grad, input, geometry);
 };
 
 const correlate = (correlation: Correlation): void => {

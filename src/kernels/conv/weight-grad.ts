@@ -6,10 +6,7 @@
  * with the same input under the same taps as in the convolution.
  */
 import type { ConvGeometry } from '../../device/backend.ts';
-import { workspace } from '../../device/memory.ts';
-import { contiguousStrides, elementCount, storageOf, type View } from '../../device/view.ts';
-import { storageBytes } from '../../lang/index.ts';
-import { copy } from '../copy.ts';
+import { storageOf, type View } from '../../device/view.ts';
 import { fill } from '../fill.ts';
 import { product } from '../gemm.ts';
 import {
@@ -23,24 +20,6 @@ import {
 } from './correlation.ts';
 import { forward } from './forward.ts';
 import { ofEachForm } from './implicit.ts';
-
-/** Sums of 16-bit floats are kept as float32 until they are whole. */
-export const inWideType = (gradWeight: View, sum: (out: View) => void): void => {
-  if (storageBytes[storageOf[gradWeight.dtype]] >= 4) {
-    sum(gradWeight);
-    return;
-  }
-  const { shape } = gradWeight;
-  const wide: View = {
-    storage: workspace('conv.gradWeight', elementCount(shape) * storageBytes.f32),
-    dtype: 'float32',
-    shape,
-    strides: contiguousStrides(shape),
-    offset: 0,
-  };
-  sum(wide);
-  copy(gradWeight, wide);
-};
 
 export const implicitWeightGrad = (
   gradWeight: View,
