@@ -103,8 +103,8 @@ export const depthwiseKernel = specialised(
                 for (const { row, i } of under) {
                   const factor = tap(i, j);
                   pixels.forEach((pixel, v) => sums[row]![v]!.accumulate(factor, pixel));
-                  settle();
                 }
+                settle();
               }
             }
           });
@@ -132,11 +132,12 @@ export const depthwiseKernel = specialised(
           );
         };
         const last = height.sub(rows);
+        const lastColumn = width.sub(vectors * lanes).max(0);
         loop(
           height,
           (row) => {
             const y = row.min(last);
-            loop(width, (x) => tile(y, x), { step: vectors * lanes });
+            loop(width, (x) => tile(y, x.min(lastColumn)), { step: vectors * lanes });
           },
           { step: rows },
         );

@@ -98,36 +98,30 @@ export const copyPlane = (
   const pitch = args.phasePitch.mul(phases);
   const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
   const line = from.walk('line');
-  const pair = (at: Value, rest?: Value): void => {
-    const [a, b] = unroll(2, (half) =>
-      line.vector(at.mul(2).add(half * lanes), {
-        lanes,
-        count: rest
-          ?.sub(half * lanes)
-          .max(0)
-          .min(lanes),
-      }),
-    ) as [Value, Value];
-    to.plus(firstAt).set(at, a.evens(b));
-    to.plus(secondAt).set(at, a.odds(b));
-  };
+  const whole = sourceColumns.div(2 * lanes);
+  const rest = sourceColumns.sub(whole.mul(2 * lanes));
   loop(args.sourceRows, () => {
     // What is stored beyond the last column are zeros, since nothing is loaded there.
     if (phases === 1) {
       eachLane(sourceColumns, (i) => to.plus(firstAt).set(i.base, line.at(i)), { lanes });
     } else {
-      loop(
-        sourceColumns.add(1).div(2),
-        (at) => {
-          const rest = sourceColumns.sub(at.mul(2));
-          when(
-            rest.ge(2 * lanes),
-            () => pair(at),
-            () => pair(at, rest),
-          );
-        },
-        { step: lanes },
-      );
+      const source = line.walk();
+      const [evens, odds] = [to.plus(firstAt).walk(), to.plus(secondAt).walk()];
+      const pair = (counts?: readonly Value[]): void => {
+        const [a, b] = unroll(2, (half) => source.vector(half * lanes, { lanes, count: counts?.[half] })) as [
+          Value,
+          Value,
+        ];
+        evens.set(0, a.evens(b));
+        odds.set(0, a.odds(b));
+      };
+      loop(whole, () => {
+        pair();
+        source.advance(2 * lanes);
+        evens.advance(lanes);
+        odds.advance(lanes);
+      });
+      when(rest.gt(0), () => pair([rest.min(lanes), rest.sub(lanes).max(0)]));
     }
     line.advance(args.rowStep);
     to.advance(pitch);
