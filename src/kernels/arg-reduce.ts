@@ -23,10 +23,9 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
-import { launchNamed, number, pointer } from './arguments.ts';
+import { launchNamed, number, pointer, region } from './arguments.ts';
 import { specialised } from './once.ts';
 import { axisArguments, axisOffsets, axisParameters, positions as placesOf } from './axes.ts';
-import { region } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { COLUMNS, greatest, lowest } from './reduce-kernel.ts';
 import { cheapest } from './reduce-plan.ts';

@@ -1,6 +1,10 @@
-/** Arguments of kernels whose list of parameters depends on what they are specialised for: by name. */
+/** Arguments of kernels: views, and by name where the list of parameters depends on what a kernel is specialised for. */
 import { launch, type LaunchArguments, type LaunchOptions, type Region } from '../device/launch.ts';
+import { byteOffset, type View } from '../device/view.ts';
 import type { Arguments, KernelDefinition, Pointer, Spec, Value } from '../lang/index.ts';
+
+/** A view's elements, from its first. */
+export const region = (view: View): Region => ({ storage: view.storage, byteOffset: byteOffset(view) });
 
 /** What the body of such a kernel is given. */
 export type Named = Arguments<Spec>;

@@ -1,7 +1,6 @@
 /** For kernels that work on row-major memory only: copies to it and from it, where a view is laid out otherwise. */
-import type { Region } from '../device/launch.ts';
 import { allocate } from '../device/memory.ts';
-import { byteOffset, contiguousStrides, elementCount, isContiguous, type View } from '../device/view.ts';
+import { contiguousStrides, elementCount, isContiguous, type View } from '../device/view.ts';
 import { dtypes, type DType } from '../dtype.ts';
 import { copy } from './copy.ts';
 
@@ -38,6 +37,3 @@ export const writable = (view: View, keeps = false): [target: View, finish: () =
     },
   ];
 };
-
-/** A row-major view as a kernel's argument. */
-export const region = (view: View): Region => ({ storage: view.storage, byteOffset: byteOffset(view) });

@@ -16,10 +16,9 @@ import {
   type KernelDefinition,
   type Value,
 } from '../lang/index.ts';
-import { launchNamed, number, pointer } from './arguments.ts';
+import { launchNamed, number, pointer, region } from './arguments.ts';
 import { specialised } from './once.ts';
 import { axisArguments, axisOffsets, axisParameters, positions } from './axes.ts';
-import { region } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { converted } from './math/convert.ts';
 import { COLUMNS } from './reduce-kernel.ts';

@@ -20,9 +20,9 @@ import {
   type Range,
   type Value,
 } from '../lang/index.ts';
-import { launchNamed } from './arguments.ts';
+import { launchNamed, region } from './arguments.ts';
 import { specialised } from './once.ts';
-import { contiguous, region, writable } from './compact.ts';
+import { contiguous, writable } from './compact.ts';
 import { copy } from './copy.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { reduce } from './reduce.ts';

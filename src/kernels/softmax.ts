@@ -24,9 +24,9 @@ import {
   type Pointer,
   type Value,
 } from '../lang/index.ts';
-import { launchNamed } from './arguments.ts';
+import { launchNamed, region } from './arguments.ts';
 import { specialised } from './once.ts';
-import { contiguous, region, writable } from './compact.ts';
+import { contiguous, writable } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
 import { exp } from './math/exp.ts';
 import { log as logarithm } from './math/log.ts';

@@ -14,8 +14,8 @@ import {
   type KernelDefinition,
   type Spec,
 } from '../lang/index.ts';
-import { launchNamed, number, pointer } from './arguments.ts';
-import { contiguous, region, writable } from './compact.ts';
+import { launchNamed, number, pointer, region } from './arguments.ts';
+import { contiguous, writable } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
 
 /** `Backend.update` on a CPU. */
