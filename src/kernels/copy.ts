@@ -2,6 +2,7 @@ import { dtypes, type DType } from '../dtype.ts';
 import { elementCount, isContiguous, type View } from '../device/view.ts';
 import { map } from './elementwise.ts';
 import { identity } from './math/index.ts';
+import { copyTransposed } from './transpose.ts';
 
 /**
  * `Backend.copy` on a CPU. The elements are computed with as the dtype they come from, and converted once: floats
@@ -14,6 +15,7 @@ export const copy = (out: View, input: View): void => {
   }
   const [to, from] = [asWords(out), asWords(input)];
   if (to !== null && from !== null) map(identity, to.dtype, to, [from]);
+  else if (dtypes[out.dtype].bytes === 4 && copyTransposed(out, input)) return;
   else map(identity, bitsOf[out.dtype] ?? out.dtype, asBits(out), [asBits(input)]);
 };
 

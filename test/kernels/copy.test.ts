@@ -3,7 +3,7 @@ import { setTarget, availableTargets } from '../../src/device/target.ts';
 import { dtypes, type DType } from '../../src/dtype.ts';
 import { copy } from '../../src/kernels/copy.ts';
 import { arange, fill } from '../../src/kernels/fill.ts';
-import { as, laidOut, read, tensor, write, type Element } from './tensors.ts';
+import { as, laidOut, read, tensor, write, type Element, type Layout } from './tensors.ts';
 
 const all = Object.keys(dtypes) as DType[];
 const isFloat = (dtype: DType): boolean => dtypes[dtype].category === 'float';
@@ -117,6 +117,39 @@ describe.each(availableTargets())('copy on %s', (target) => {
       expect(read(out)).toEqual(new Array(15).fill(as(dtype, value)));
       expect(read(whole)[1]).toEqual(as(dtype, 1));
     }
+  });
+
+  it.each<[string, readonly number[], Layout, Layout]>([
+    ['a matrix', [23, 41], { order: [1, 0] }, {}],
+    ['a matrix of whole tiles', [32, 48], {}, { order: [1, 0] }],
+    ['a matrix as narrow as a vector', [16, 70], { order: [1, 0] }, { offset: 3 }],
+    ['a matrix narrower than one', [3, 50], { order: [1, 0] }, {}],
+    ['channels to the inside', [2, 19, 5, 7], { order: [0, 2, 3, 1] }, {}],
+    ['channels to the outside', [2, 19, 5, 7], {}, { order: [0, 2, 3, 1], offset: 1 }],
+    ['axes around', [3, 17, 2, 18], { order: [3, 1, 2, 0] }, { order: [2, 0, 3, 1] }],
+    ['rows with gaps', [21, 34], { order: [1, 0], gaps: [0, 3], offset: 5 }, { gaps: [2, 0] }],
+    ['a row that repeats', [20, 33], { order: [1, 0] }, { repeated: [0] }],
+  ])('turns memory around: %s', (_, shape, to, from) => {
+    for (const dtype of ['float32', 'int32', 'float64', 'uint8'] as const) {
+      const [x, out] = [laidOut(dtype, shape, from), laidOut(dtype, shape, to)];
+      const count = shape.reduce((n, size) => n * size, 1);
+      write(
+        x,
+        Array.from({ length: count }, (__, i) => (i * 7) % 251),
+      );
+      const expected = read(x);
+      copy(out, x);
+      expect(read(out)).toEqual(expected);
+    }
+  });
+
+  it('keeps every bit of a NaN that is turned around', () => {
+    const x = laidOut('int32', [20, 30], {});
+    write(x, new Array<number>(600).fill(0x7f800001));
+    const asFloats = { ...x, dtype: 'float32' } as const;
+    const out = laidOut('float32', [20, 30], { order: [1, 0] });
+    copy(out, asFloats);
+    expect(new Set(read({ ...out, dtype: 'int32' }))).toEqual(new Set([0x7f800001]));
   });
 
   it('fills int64 with what no double holds', () => {

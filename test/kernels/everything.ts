@@ -8,6 +8,7 @@ import * as indexing from '../../src/kernels/indexing.ts';
 import * as pool from '../../src/kernels/pool.ts';
 import { update } from '../../src/kernels/update.ts';
 import { sgdRule as sgdRuleOf } from '../../src/optim/rules.ts';
+import { copy } from '../../src/kernels/copy.ts';
 import { covariances, moments, reduce } from '../../src/kernels/reduce.ts';
 import { softmax, softmaxGrad } from '../../src/kernels/softmax.ts';
 import { laidOut, randomIntegers, read, tensor, write, type Element, type Layout } from './tensors.ts';
@@ -36,6 +37,8 @@ export const everything = (dtype: DType): Element[] => {
     results.push(...read(out));
     return out;
   };
+  const around: readonly number[] = [2, 19, 18];
+  made(dtype, around, { order: [0, 2, 1] }, (out) => copy(out, filled(around, {})));
   const shape: readonly number[] = [2, 5, 6, 7];
   for (const layout of layouts) {
     const x = filled(shape, layout);
