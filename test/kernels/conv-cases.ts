@@ -313,6 +313,30 @@ export const cases: readonly Case[] = [
     bias: true,
   },
   {
+    name: 'many channels, every second column, an odd number of columns',
+    input: [2, 18, 4, 37],
+    outs: 35,
+    kernel: [3, 4],
+    stride: [2, 2],
+    padding: [
+      [1, 1],
+      [2, 1],
+    ],
+  },
+  {
+    name: 'many channels in groups, every second column, three columns',
+    input: [1, 34, 5, 3],
+    outs: 66,
+    kernel: [2, 5],
+    stride: [1, 2],
+    dilation: [2, 1],
+    padding: [
+      [0, 1],
+      [2, 2],
+    ],
+    groups: 2,
+  },
+  {
     name: 'many output channels in groups, one tap',
     input: [2, 130, 3, 5],
     outs: 34,

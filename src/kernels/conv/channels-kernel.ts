@@ -22,6 +22,7 @@ import {
 import { finished, type EpilogueForm } from '../epilogue.ts';
 import { interleaved } from '../interleave.ts';
 import { specialised } from '../once.ts';
+import type { Correlation } from './correlation.ts';
 
 export interface ChannelsForm {
   readonly storage: StorageType;
@@ -30,6 +31,8 @@ export interface ChannelsForm {
   readonly vectors: number;
   /** Elements from what one output reads to what its neighbour reads. */
   readonly step: number;
+  /** Whose the columns beside the outputs' are: see `Correlation`. */
+  readonly turn: NonNullable<Correlation['turn']> | 'alone';
   readonly epilogue: EpilogueForm;
 }
 
@@ -74,6 +77,25 @@ const channelsSpec = (storage: StorageType) => ({
   bands: index,
 });
 
+/** Stores the first `pixels` lanes two elements apart, as whole vectors; `to` is where the first of the alternating columns is. */
+const storeAlternating = (to: Pointer, value: Value, pixels: number, turn: 'first' | 'second'): void => {
+  const { lanes } = value;
+  // The first do not reach beyond their own last column.
+  const elements = turn === 'first' ? 2 * pixels - 1 : 2 * pixels;
+  const halves = unroll(Math.ceil(elements / lanes), (half) => ({
+    at: half * lanes,
+    count: constant(Math.min(elements - half * lanes, lanes), 'index'),
+  }));
+  const stored = (): Value => {
+    const [low, high = low] = halves.map(({ at, count }) => to.vector(at, { count, lanes }));
+    return low!.evens(high!);
+  };
+  const before = turn === 'first' ? value : stored();
+  halves.forEach(({ at, count }, half) => {
+    to.set(at, half === 0 ? before.zipLow(value) : before.zipHigh(value), { count });
+  });
+};
+
 /**
  * Positions begin … end − 1: panels of output channels, for one band of tiles after the other, of one image after the
  * other. A few taps at a time stay in the first cache while all tiles of the band pass; between them the sums wait in
@@ -82,8 +104,8 @@ const channelsSpec = (storage: StorageType) => ({
  */
 export const channelsKernel = specialised(
   (form: ChannelsForm): KernelDefinition<ReturnType<typeof channelsSpec>> => {
-    const { storage, pixels, vectors, step, epilogue } = form;
-    const name = [storage, `${String(pixels)}x${String(vectors)}`, step].join('.');
+    const { storage, pixels, vectors, step, turn, epilogue } = form;
+    const name = [storage, `${String(pixels)}x${String(vectors)}`, step, turn].join('.');
     return kernel(`conv.channels.${name}${epilogue}`, channelsSpec(storage), (args, range, machine) => {
       const { images, taps, out, residual, bias, tapOffsets, k, deep, outs, groupPanels, width } = args;
       const element = loadedElement[storage];
@@ -156,7 +178,10 @@ export const channelsKernel = specialised(
             );
             interleaved(rows).forEach((row, o) => turned.set((v * lanes + o) * lanes, row));
           }
-          const outPlace = to.plus(y.mul(args.outRowStep)).plus(x).walk('place');
+          const outPlace = to
+            .plus(y.mul(args.outRowStep))
+            .plus(turn === 'alone' ? x : x.mul(2))
+            .walk('place');
           const besidesPlace = besides.plus(y.mul(args.residualRowStep)).plus(x).walk('besides');
           const line = turned.walk('line');
           loop(outCount, () => {
@@ -164,7 +189,8 @@ export const channelsKernel = specialised(
             const value = finished(epilogue, line.vector(0, { lanes }), () =>
               besidesPlace.vector(0, { lanes, count }),
             );
-            outPlace.set(0, value, { count });
+            if (turn === 'alone') outPlace.set(0, value, { count });
+            else storeAlternating(outPlace, value, pixels, turn);
             outPlace.advance(args.outChannelStep);
             besidesPlace.advance(args.residualChannelStep);
             line.advance(lanes);

@@ -39,10 +39,10 @@ export interface ChannelsTile {
 }
 
 /** Whether this is for it at all. */
-export const isForChannels = (machine: Machine, { out, input, taps }: Correlation): boolean =>
+export const isForChannels = (machine: Machine, { out, input, taps, turn }: Correlation): boolean =>
   taps.channels.size * taps.rows.size * taps.columns.size >= LEAST_TAPS &&
   taps.out.size >= machine.lanes(loadedElement[storageOf[out.dtype]]) &&
-  out.strides[3] === 1 &&
+  (out.strides[3] === 1 || turn !== undefined) &&
   input.strides[3] === 1;
 
 /** The tile that takes an output of so many channels, rows and columns in the least time. */
@@ -67,7 +67,7 @@ export const channelsTile = (
 };
 
 export const channelsCorrelation = (correlation: Correlation): void => {
-  const { out, input, taps, bias, epilogue, stride, groups } = correlation;
+  const { out, input, taps, bias, epilogue, stride, groups, turn } = correlation;
   if (elementCount(out.shape) === 0) return;
   const type = storageOf[out.dtype];
   const element = loadedElement[type];
@@ -112,7 +112,8 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     const args = {
       images: { storage: images.storage, byteOffset: images.offset * bytes },
       taps: packedTaps(correlation, channels),
-      out: region(out, chunk),
+      // Columns that alternate are stored with those before them.
+      out: region(turn === 'second' ? { ...out, offset: out.offset - 1 } : out, chunk),
       residual: region(residual, chunk),
       bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
       tapOffsets: offsetTable(tapAxis(correlation, images)),
@@ -146,6 +147,7 @@ export const channelsCorrelation = (correlation: Correlation): void => {
       pixels,
       vectors,
       step,
+      turn: turn ?? 'alone',
       epilogue: epilogueForm(epilogue),
     });
     const grain = grainOf({ flops: 2 * channels * pixels * k * bandTiles });

@@ -42,6 +42,11 @@ export interface Correlation {
   /** The row and the column of the input under the first tap of the first output; negative in the padding. */
   readonly origin: readonly [number, number];
   readonly groups: number;
+  /**
+   * Of two correlations whose columns alternate which this is. The first may write between its columns, as the second
+   * comes after it.
+   */
+  readonly turn?: 'first' | 'second' | undefined;
 }
 
 /** Some images, or some output rows of one, and the input under them. */

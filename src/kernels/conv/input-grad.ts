@@ -87,6 +87,12 @@ export const inputGrad = (
       dilation: [row.dilation, column.dilation],
       origin: [row.origin, column.origin],
       groups,
+      turn:
+        stride[1] === 2 && elementStep === 1 && columns.length === 2
+          ? column.first === 0
+            ? 'first'
+            : 'second'
+          : undefined,
     })),
   );
 };
