@@ -353,8 +353,12 @@ class Verifier {
 
 /** The registers that a statement reads when it begins. */
 function reads(s: Statement): Register[] {
-  const all: Partial<Record<string, unknown>> = { ...s };
-  return operandFields.map((field) => all[field]).filter((x): x is Register => typeof x === 'object');
+  const found: Register[] = [];
+  for (const field of operandFields) {
+    const operand = (s as Partial<Record<string, unknown>>)[field];
+    if (typeof operand === 'object') found.push(operand as Register);
+  }
+  return found;
 }
 const operandFields = [
   'a',

@@ -340,7 +340,8 @@ class Selection {
     const [first, last] = [constantOf(begin), constantOf(end)];
     const surelyTaken = first !== undefined && last !== undefined && first < last;
 
-    if (definitions([statement]).has(statement.end.id)) {
+    const isRewritten = (this.writeCounts.get(statement.end.id) ?? 0) > 1;
+    if (isRewritten && definitions([statement]).has(statement.end.id)) {
       const kept = this.frame.local('i32');
       this.code.push(...end, ['local.set', kept]);
       end = get(kept);
