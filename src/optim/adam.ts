@@ -75,7 +75,7 @@ abstract class AdamBase extends Optimizer<AdamOptions, AdamState> {
     update(rule, changed, [grad], scalars);
   }
 
-  protected abstract decayOf(options: AdamOptions): Decay;
+  /** @internal */ protected abstract decayOf(options: AdamOptions): Decay;
 }
 
 /** Where weight decay has its effect, if anywhere. */
@@ -100,7 +100,7 @@ export class Adam extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, ...options });
   }
-  protected override decayOf({ weightDecay }: AdamOptions): Decay {
+  /** @internal */ protected override decayOf({ weightDecay }: AdamOptions): Decay {
     return { decaysGradient: weightDecay !== 0, shrinks: false, factor: weightDecay };
   }
 }
@@ -110,7 +110,7 @@ export class AdamW extends AdamBase {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, weightDecay: 0.01, ...options });
   }
-  protected override decayOf({ lr, weightDecay }: AdamOptions): Decay {
+  /** @internal */ protected override decayOf({ lr, weightDecay }: AdamOptions): Decay {
     return { decaysGradient: false, shrinks: weightDecay !== 0, factor: 1 - lr * weightDecay };
   }
 }
