@@ -22,8 +22,11 @@ interface Given {
   readonly b: Operand;
 }
 
+const noNumbers: Given = { a: 0, b: 0 };
+
 /** The inputs of a binary op, with the numbers among them in the parameters, rounded if they meet a 16-bit float. */
 const pair = (a: Operand, b: Operand): [Pair, Given] => {
+  if (a instanceof Tensor && b instanceof Tensor) return [{ x: a, y: b }, noNumbers];
   const dtype = resultType(a, b);
   const numberOf = (x: Operand): Operand => {
     if (x instanceof Tensor) return 0;
@@ -285,7 +288,7 @@ export interface AlphaOptions {
 /** A pair with a factor as the dtype holds it in which the operands meet. Written out: a spread takes half a small op's time. */
 const scaledPair = (x: Operand, y: Operand, alpha: number): [Pair, Given & { readonly alpha: number }] => {
   const [inputs, { a, b }] = pair(x, y);
-  return [inputs, { a, b, alpha: nearestHalf(alpha, resultType(x, y)) }];
+  return [inputs, { a, b, alpha: alpha === 1 ? 1 : nearestHalf(alpha, resultType(x, y)) }];
 };
 /** x + alpha · y */
 export const add = (x: Operand, y: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor => {

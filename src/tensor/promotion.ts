@@ -40,11 +40,24 @@ const rank: Readonly<Record<Category, number>> = { bool: 0, integer: 1, float: 2
 export const canCast = (from: DType, to: DType): boolean =>
   rank[dtypes[from].category] <= rank[dtypes[to].category];
 
+/** The dtype where all are tensors of one: nothing is to be promoted. */
+const commonDtype = (operands: readonly (Tensor | number | bigint | boolean)[]): DType | null => {
+  let common: DType | null = null;
+  for (const x of operands) {
+    if (typeof x !== 'object') return null;
+    common ??= x.dtype;
+    if (x.dtype !== common) return null;
+  }
+  return common;
+};
+
 /**
  * The dtype of an operation on tensors and numbers: tensors with dimensions decide first, then tensors without,
  * then numbers, each only when its category is higher. A JavaScript number counts as an integer when it is one.
  */
 export const resultType = (...operands: readonly (Tensor | number | bigint | boolean)[]): DType => {
+  const same = commonDtype(operands);
+  if (same !== null) return same;
   let dimensioned: DType | null = null;
   let scalar: DType | null = null;
   let wrapped: DType | null = null;
