@@ -77,7 +77,7 @@ const channelsSpec = (storage: StorageType) => ({
   bands: index,
 });
 
-/** Stores the first `pixels` lanes two elements apart, as whole vectors; `to` is where the first of the alternating columns is. */
+/** Stores `pixels` lanes two elements apart, as whole vectors. @param to  where the first of the alternating columns is */
 const storeAlternating = (to: Pointer, value: Value, pixels: number, turn: 'first' | 'second'): void => {
   const { lanes } = value;
   // The first do not reach beyond their own last column.

@@ -12,7 +12,7 @@ import { TAPS, type TileSize } from './winograd/matrices.ts';
 
 /**
  * `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. `winograd2` and `winograd4`:
- * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `channels`: `channels.ts`, `depthwise`: `depthwise.ts`.
+ * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `channels`: `channels.ts`. `depthwise`: `depthwise.ts` and its like.
  */
 export type Algorithm = 'implicit' | 'direct' | 'channels' | 'depthwise' | 'winograd2' | 'winograd4';
 /** Those that compute a weight's gradient. */
