@@ -1,5 +1,5 @@
 /** Copies between memory orders: square tiles of a vector's length are turned around in registers. */
-import type { View } from '../device/view.ts';
+import { elementCount, type View } from '../device/view.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { currentTarget } from '../device/target.ts';
 import {
@@ -23,6 +23,7 @@ import { collapse, type Axis } from './walk.ts';
  * @returns whether it was so; if not, nothing has been done
  */
 export const copyTransposed = (out: View, input: View): boolean => {
+  if (elementCount(out.shape) === 0) return false;
   const lanes = currentTarget().machine.lanes('i32');
   const axes = collapse(out.shape, [out, input]);
   const inOut = axes.find(({ strides }) => strides[0] === 1);

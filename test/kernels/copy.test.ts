@@ -152,6 +152,14 @@ describe.each(availableTargets())('copy on %s', (target) => {
     expect(new Set(read({ ...out, dtype: 'int32' }))).toEqual(new Set([0x7f800001]));
   });
 
+  it('copies nothing between memory orders where there are no elements', () => {
+    const x = tensor('float32', [1120], new Array<number>(1120).fill(1));
+    const out = tensor('float32', [1120], new Array<number>(1120).fill(7));
+    const shape = [0, 8, 10, 14];
+    copy({ ...out, shape, strides: [1120, 1, 112, 8] }, { ...x, shape, strides: [1120, 140, 14, 1] });
+    expect(new Set(read(out))).toEqual(new Set([7]));
+  });
+
   it('fills int64 with what no double holds', () => {
     const out = tensor('int64', [3]);
     fill(out, 2n ** 62n + 1n);
