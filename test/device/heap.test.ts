@@ -179,14 +179,3 @@ describe.each([
     expect(heap.bytes(heap.allocate(0)).length).toBe(0);
   });
 });
-
-it('Finalizers give memory back between tasks', async () => {
-  const heap = new Heap({ limit: 512 * MEBIBYTE, collect: null });
-  for (let k = 0; k < 50; k++) heap.allocate(100_000);
-  expect(heap.stats().storages).toBe(50);
-  for (let turn = 0; turn < 50 && heap.stats().storages > 0; turn++) {
-    collectNow?.();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  expect(heap.stats().storages).toBe(0);
-});
