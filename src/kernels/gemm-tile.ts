@@ -68,16 +68,25 @@ export const restVectors = ({ columns, vectors }: Tile, n: number): number =>
 export const productCycles = (machine: Machine, element: ElementType, m: number, n: number): number =>
   cycles(tileFor(machine, element, m, n), m, n);
 
-/** Cycles per step of the depth, on a machine of two multipliers with a latency of four cycles, and two loads a cycle. */
-export const cycles = (tile: Tile, m: number, n: number): number => {
-  const { rows, vectors, columns } = tile;
-  const step = (wide: number): number => Math.max((rows * wide) / 2, (rows + wide) / 2, 4) + OVERHEAD;
-  const rest = restVectors(tile, n);
-  return Math.ceil(m / rows) * (Math.floor(n / columns) * step(vectors) + (rest > 0 ? step(rest) : 0));
-};
-
 /** What a step costs beside its multiplications; from the measurements above. */
 const OVERHEAD = 0.75;
+
+/**
+ * Cycles that a tile takes for one step of the depth, on a machine of two multipliers with a latency of four cycles, and
+ * two loads a cycle.
+ */
+export const stepCycles = (rows: number, vectors: number): number =>
+  Math.max((rows * vectors) / 2, (rows + vectors) / 2, 4) + OVERHEAD;
+
+/** The same of all tiles of a product. */
+export const cycles = (tile: Tile, m: number, n: number): number => {
+  const { rows, vectors, columns } = tile;
+  const rest = restVectors(tile, n);
+  return (
+    Math.ceil(m / rows) *
+    (Math.floor(n / columns) * stepCycles(rows, vectors) + (rest > 0 ? stepCycles(rows, rest) : 0))
+  );
+};
 
 /**
  * BLIS's blocks: A in blocks of `rows` × `depth` that stay in half of the second cache, B in `depth` × `columns` that

@@ -19,6 +19,7 @@ import {
 } from '../../lang/index.ts';
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
+import { stepCycles } from '../gemm-tile.ts';
 import { channelsKernel } from './channels-kernel.ts';
 import { eachChunk, isWide, outOffset, tapAxis, type Chunk, type Correlation } from './correlation.ts';
 import { packedTaps } from './direct-taps.ts';
@@ -58,8 +59,8 @@ export const channelsTile = (
   for (let vectors = 1; vectors <= 4; vectors++) {
     const most = Math.floor((machine.vectorRegisters - 1 - vectors) / vectors);
     for (let pixels = 1; pixels <= Math.min(most, lanes, width); pixels++) {
-      const step = Math.max((pixels * vectors) / 2, (pixels + vectors) / 2, 4) + 0.75;
-      const cycles = height * Math.ceil(width / pixels) * Math.ceil(outs / lanes / vectors) * step;
+      const tiles = height * Math.ceil(width / pixels) * Math.ceil(outs / lanes / vectors);
+      const cycles = tiles * stepCycles(pixels, vectors);
       if (cycles < best.cycles) best = { pixels, vectors, cycles };
     }
   }

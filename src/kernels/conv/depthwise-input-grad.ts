@@ -7,8 +7,9 @@ import { launch } from '../../device/launch.ts';
 import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
-import { byteOffset, elementCount, storageOf, type View } from '../../device/view.ts';
+import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement } from '../../lang/index.ts';
+import { region } from '../arguments.ts';
 import { areFewTaps, PLANES } from './depthwise.ts';
 import { depthwiseInputKernel, meetings, type DepthwiseInputForm } from './depthwise-input-kernel.ts';
 import { planeArguments } from './depthwise-plane.ts';
@@ -98,7 +99,7 @@ export const depthwiseInputGrad = (
     slots: workspace(`conv.depthwise.${element}`, Math.min(planes, PLANES) * plane.planeSize * bytes),
     slotSize: plane.planeSize,
     taps: packedTaps(forward(grad, gradInput, weight, null, geometry), 1),
-    out: { storage: gradInput.storage, byteOffset: byteOffset(gradInput) },
+    out: region(gradInput),
     channels,
     outImageStep,
     outChannelStep,

@@ -8,8 +8,9 @@ import { launch } from '../../device/launch.ts';
 import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
-import { byteOffset, contiguousStrides, elementCount, storageOf, type View } from '../../device/view.ts';
+import { contiguousStrides, elementCount, storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
+import { region } from '../arguments.ts';
 import { fill } from '../fill.ts';
 import { reduce } from '../reduce.ts';
 import { planeArguments } from './depthwise-plane.ts';
@@ -100,8 +101,8 @@ export const depthwiseWeightGrad = (
     ...plane,
     slots: workspace(`conv.depthwiseWeight.${element}`, Math.min(positions, POSITIONS) * slotSize * bytes),
     slotSize,
-    grad: { storage: grad.storage, byteOffset: byteOffset(grad) },
-    out: { storage: out.storage, byteOffset: byteOffset(out) },
+    grad: region(grad),
+    out: region(out),
     images,
     deep,
     channels: groups,

@@ -7,8 +7,9 @@ import { launch } from '../../device/launch.ts';
 import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
-import { byteOffset, storageOf } from '../../device/view.ts';
+import { storageOf } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
+import { region } from '../arguments.ts';
 import { epilogueForm } from '../epilogue.ts';
 import type { Correlation } from './correlation.ts';
 import { depthwiseKernel, type DepthwiseForm } from './depthwise-kernel.ts';
@@ -93,9 +94,9 @@ export const depthwiseCorrelation = (correlation: Correlation): void => {
     slots: workspace(`conv.depthwise.${element}`, Math.min(planes, PLANES) * plane.planeSize * bytes),
     slotSize: plane.planeSize,
     taps: packedTaps(correlation, 1),
-    out: { storage: out.storage, byteOffset: byteOffset(out) },
-    bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
-    residual: { storage: residual.storage, byteOffset: byteOffset(residual) },
+    out: region(out),
+    bias: bias === null ? out.storage : region(bias),
+    residual: region(residual),
     hasBias: bias === null ? 0 : 1,
     biasStep: bias === null ? 0 : bias.strides[0]!,
     channels: groups,

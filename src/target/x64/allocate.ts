@@ -6,7 +6,7 @@
  * @see Poletto & Sarkar 1999, "Linear scan register allocation"
  */
 import type { X64Instruction } from './encode.ts';
-import { roleOf, VIRTUAL, type Lir, type LirItem, type RegisterClass, type Role } from './lir.ts';
+import { roleOf, VIRTUAL, type Lir, type RegisterClass, type Role } from './lir.ts';
 
 /** Machine registers by class, those to be taken first in front. */
 export type Registers = Readonly<Record<RegisterClass, readonly number[]>>;
@@ -23,7 +23,7 @@ export interface Allocation {
   free(class_: RegisterClass, item: number): number[];
 }
 
-interface Interval {
+export interface Interval {
   readonly id: number;
   start: number;
   end: number;
@@ -66,8 +66,8 @@ export const copied = ({
 };
 
 /** Positions count instructions twice: what is read at 2i may share a register with what is written at 2i + 1. */
-const intervalsOf = (items: readonly LirItem[], count: number): (Interval | undefined)[] => {
-  const intervals: (Interval | undefined)[] = new Array<undefined>(count);
+export const intervalsOf = ({ items, registers }: Lir): (Interval | undefined)[] => {
+  const intervals: (Interval | undefined)[] = new Array<undefined>(registers.length);
   const loops: { readonly begin: number; readonly inside: Set<number> }[] = [];
   const occurs = (number: number, at: number): Interval | undefined => {
     if (number < VIRTUAL) return;
@@ -112,12 +112,19 @@ const intervalsOf = (items: readonly LirItem[], count: number): (Interval | unde
 /** How much an interval's register is used while it is taken. */
 const density = ({ weight, start, end }: Interval): number => weight / (end - start + 1);
 
-/** Gives every virtual register a machine register of its class, or a place in memory. */
-export const allocate = (lir: Lir, available: Registers): Allocation => {
+/**
+ * Gives every virtual register a machine register of its class, or a place in memory.
+ *
+ * @param intervals  of `intervalsOf`, which are the same whatever is available
+ */
+export const allocate = (
+  lir: Lir,
+  intervals: readonly (Interval | undefined)[],
+  available: Registers,
+): Allocation => {
   const assigned = new Int32Array(lir.registers.length).fill(-1);
   const used = { gpr: new Set<number>(), vector: new Set<number>(), opmask: new Set<number>() };
   const spilled: number[] = [];
-  const intervals = intervalsOf(lir.items, lir.registers.length);
 
   for (const class_ of ['gpr', 'vector', 'opmask'] as const) {
     const waiting = intervals

@@ -1,6 +1,6 @@
 /** A kernel as a function of x86-64 machine code: (args, begin, end). */
 import type { Kernel } from '../../lang/ir.ts';
-import { allocate, type Registers } from './allocate.ts';
+import { allocate, intervalsOf, type Registers } from './allocate.ts';
 import { assemble, type CodeItem, type Mnemonic } from './encode.ts';
 import type { Lir } from './lir.ts';
 import type { Gpr, Operand } from './operands.ts';
@@ -54,6 +54,7 @@ export const compileX64 = (kernel: Kernel, options: X64Options): Uint8Array<Arra
 export const codeOf = (kernel: Kernel, { avx512, abi }: X64Options): CodeItem[] => {
   const convention = conventions[abi];
   const lir = select(kernel, { avx512, vectorBytes: avx512 ? 64 : 32, arrivals: convention.arrivals });
+  const intervals = intervalsOf(lir);
   const vectors = range(0, avx512 ? 31 : 15);
   const all: Registers = { gpr: [...GPRS, RBP], vector: vectors, opmask: OPMASKS };
   // Who does not fit mostly finds a register to pass through that is free just then. If not, some are kept for that.
@@ -65,10 +66,10 @@ export const codeOf = (kernel: Kernel, { avx512, abi }: X64Options): CodeItem[] 
     },
   ];
   for (const { available, scratch } of attempts) {
-    let allocation = allocate(lir, available);
+    let allocation = allocate(lir, intervals, available);
     const framed = [...allocation.slots.keys()].some((id) => lir.registers[id]!.bytes > 8);
     // A frame with vectors is aligned to their size, and rbp remembers where the stack was.
-    if (framed) allocation = allocate(lir, { ...available, gpr: GPRS });
+    if (framed) allocation = allocate(lir, intervals, { ...available, gpr: GPRS });
     const used = {
       gpr: new Set(allocation.used.gpr),
       vector: new Set(allocation.used.vector),

@@ -2,7 +2,14 @@
 import type { CompareOp, Instruction, Kernel, Register, Statement } from '../../lang/ir.ts';
 import { isFloat, isMask, showType } from '../../lang/types.ts';
 import { definitions, reads } from '../../lang/uses.ts';
-import { Context, elementBits, type Condition, type MaskOperand } from './context.ts';
+import {
+  Context,
+  elementBits,
+  immediateOf,
+  integerLike,
+  type Condition,
+  type MaskOperand,
+} from './context.ts';
 import type { Lir } from './lir.ts';
 import type { Gpr, Memory, Vector } from './operands.ts';
 import { bitcast, convert } from './select-convert.ts';
@@ -237,20 +244,11 @@ class Selection {
   private constant(dst: Register, value: number | bigint): void {
     const { x } = this;
     const to = x.place(dst);
-    if (to.kind === 'gpr') {
-      const whole = Number(value);
-      const small = Number.isInteger(whole) && whole >= -(2 ** 31) && whole < 2 ** 31;
-      x.emit('mov', to, small ? whole : BigInt(value));
-    } else if (to.kind === 'opmask') x.emit(value === 0 ? 'kxorq' : 'kxnorq', to, to, to);
-    else {
-      const element = isMask(dst.type.element)
-        ? elementBits(dst.type) === 32
-          ? 'i32'
-          : 'i64'
-        : dst.type.element;
-      const pattern = isMask(dst.type.element) && value !== 0 ? -1 : value;
-      x.move(to, x.literalVector(pattern, { element, lanes: dst.type.lanes }));
-    }
+    if (to.kind === 'gpr') x.emit('mov', to, immediateOf(value, to.bits));
+    else if (to.kind === 'opmask') x.emit(value === 0 ? 'kxorq' : 'kxnorq', to, to, to);
+    else if (isMask(dst.type.element)) {
+      x.move(to, x.literalVector(value === 0 ? 0 : -1, integerLike(dst.type)));
+    } else x.move(to, x.literalVector(value, dst.type));
   }
 
   private param(dst: Register, param: number): void {
