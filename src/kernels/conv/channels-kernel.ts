@@ -23,6 +23,7 @@ import { finished, type EpilogueForm } from '../epilogue.ts';
 import { interleaved } from '../interleave.ts';
 import { specialised } from '../once.ts';
 import type { Correlation } from './correlation.ts';
+import { slotOf, slotSpec } from './slots.ts';
 
 export interface ChannelsForm {
   readonly storage: StorageType;
@@ -45,10 +46,7 @@ const channelsSpec = (storage: StorageType) => ({
   bias: input(storage),
   /** Where the tap reads, from the pixel's place in the first channel of its group: k entries. */
   tapOffsets: input('i32'),
-  /** A slot for each position from `firstPosition` on, of which only that of a range's first is used. */
-  slots: inout(loadedElement[storage]),
-  slotSize: index,
-  firstPosition: index,
+  ...slotSpec(loadedElement[storage]),
   hasBias: index,
   biasStep: index,
   /** Taps in all, and those that are taken together: as many as stay in the first cache. */
@@ -128,7 +126,7 @@ export const channelsKernel = specialised(
           .plus(image.mul(args.residualImageStep))
           .plus(channel.mul(args.residualChannelStep));
         const weights = taps.plus(panel.mul(k).mul(channels));
-        const slot = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
+        const slot = slotOf(args, range);
         const parked = slot.plus(channels * (pixels + lanes));
         const firstTile = band.mul(args.bandTiles);
         const endTile = firstTile.add(args.bandTiles).min(args.tiles);

@@ -6,7 +6,6 @@
  * @see Zhang, Franchetti & Low 2018, "High Performance Zero-Memory Overhead Direct Convolutions", arXiv:1809.10170
  */
 import { launch, type Region } from '../../device/launch.ts';
-import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { byteOffset, elementCount, storageOf, type View } from '../../device/view.ts';
@@ -23,6 +22,7 @@ import { stepCycles } from '../gemm-tile.ts';
 import { channelsKernel } from './channels-kernel.ts';
 import { eachChunk, isWide, outOffset, tapAxis, type Chunk, type Correlation } from './correlation.ts';
 import { packedTaps } from './direct-taps.ts';
+import { eachShare } from './slots.ts';
 
 /** Bytes of sums that may wait while other taps are taken: they stay in the second cache. */
 const PARKED_BYTES = 128 * 1024;
@@ -110,39 +110,6 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     const bandTiles = Math.ceil(tiles / bands);
     const slotSize = channels * (pixels + lanes) + (blocks > 1 ? bandTiles * pixels * channels : 0);
     const positions = panels * bands * chunk.count;
-    const args = {
-      images: { storage: images.storage, byteOffset: images.offset * bytes },
-      taps: packedTaps(correlation, channels),
-      // Columns that alternate are stored with those before them.
-      out: region(turn === 'second' ? { ...out, offset: out.offset - 1 } : out, chunk),
-      residual: region(residual, chunk),
-      bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
-      tapOffsets: offsetTable(tapAxis(correlation, images)),
-      slots: workspace(`conv.channels.${element}`, Math.min(positions, POSITIONS) * slotSize * bytes),
-      slotSize,
-      hasBias: bias === null ? 0 : 1,
-      biasStep: bias === null ? 0 : bias.strides[0]!,
-      k,
-      deep,
-      blocks,
-      outs,
-      groupPanels,
-      panels,
-      imageStep: images.image,
-      groupStep: taps.channels.size * images.channel,
-      rowStep,
-      outImageStep: out.strides[0]!,
-      outChannelStep: out.strides[1]!,
-      outRowStep: out.strides[2]!,
-      residualImageStep: residual.strides[0]!,
-      residualChannelStep: residual.strides[1]!,
-      residualRowStep: residual.strides[2]!,
-      width,
-      rowTiles,
-      tiles,
-      bandTiles,
-      bands,
-    };
     const definition = channelsKernel({
       storage: type,
       pixels,
@@ -152,10 +119,48 @@ export const channelsCorrelation = (correlation: Correlation): void => {
       epilogue: epilogueForm(epilogue),
     });
     const grain = grainOf({ flops: 2 * channels * pixels * k * bandTiles });
-    for (let first = 0; first < positions; first += POSITIONS) {
-      launch(definition, { ...args, firstPosition: first }, first, Math.min(first + POSITIONS, positions), {
-        grain,
-      });
-    }
+    const slots = { name: 'conv.channels', element, size: slotSize, positions, most: POSITIONS };
+    const packed = packedTaps(correlation, channels);
+    const tapOffsets = offsetTable(tapAxis(correlation, images));
+    eachShare(slots, (slot, begin, end) =>
+      launch(
+        definition,
+        {
+          images: { storage: images.storage, byteOffset: images.offset * bytes },
+          taps: packed,
+          // Columns that alternate are stored with those before them.
+          out: region(turn === 'second' ? { ...out, offset: out.offset - 1 } : out, chunk),
+          residual: region(residual, chunk),
+          bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
+          tapOffsets,
+          hasBias: bias === null ? 0 : 1,
+          biasStep: bias === null ? 0 : bias.strides[0]!,
+          k,
+          deep,
+          blocks,
+          outs,
+          groupPanels,
+          panels,
+          imageStep: images.image,
+          groupStep: taps.channels.size * images.channel,
+          rowStep,
+          outImageStep: out.strides[0]!,
+          outChannelStep: out.strides[1]!,
+          outRowStep: out.strides[2]!,
+          residualImageStep: residual.strides[0]!,
+          residualChannelStep: residual.strides[1]!,
+          residualRowStep: residual.strides[2]!,
+          width,
+          rowTiles,
+          tiles,
+          bandTiles,
+          bands,
+          ...slot,
+        },
+        begin,
+        end,
+        { grain },
+      ),
+    );
   });
 };

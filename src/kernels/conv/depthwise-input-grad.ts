@@ -4,7 +4,6 @@
  */
 import type { ConvGeometry } from '../../device/backend.ts';
 import { launch } from '../../device/launch.ts';
-import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
@@ -12,10 +11,11 @@ import { elementBytes, loadedElement } from '../../lang/index.ts';
 import { region } from '../arguments.ts';
 import { areFewTaps, PLANES } from './depthwise.ts';
 import { depthwiseInputKernel, meetings, type DepthwiseInputForm } from './depthwise-input-kernel.ts';
-import { planeArguments } from './depthwise-plane.ts';
+import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { packedTaps } from './direct-taps.ts';
 import { evenParts } from './direct-tile.ts';
 import { forward } from './forward.ts';
+import { eachShare } from './slots.ts';
 
 /** Multiply-adds in a tile's code, and classes of rows. */
 const MOST_UNROLLED = 300;
@@ -45,6 +45,7 @@ export const depthwiseInputGrad = (
   weight: View,
   geometry: ConvGeometry,
 ): void => {
+  const correlation = forward(grad, gradInput, weight, null, geometry);
   const { stride, dilation, padding } = geometry;
   const [images, channels, height, width] = gradInput.shape as [number, number, number, number];
   const [, , tapRows, tapColumns] = weight.shape as [number, number, number, number];
@@ -67,13 +68,6 @@ export const depthwiseInputGrad = (
   );
   const rows = evenParts(classRows, Math.max(most, 1));
   const form: DepthwiseInputForm = {
-    storage: type,
-    tapRows,
-    tapColumns,
-    strideRows: stride[0],
-    strideColumns: stride[1],
-    dilationRows: dilation[0],
-    dilationColumns: dilation[1],
     above: padding[0][0],
     before: padding[1][0],
     classes,
@@ -81,6 +75,7 @@ export const depthwiseInputGrad = (
     rows,
     vectors,
     keepsTaps: rows * sums + vectors + 1 + tapRows * tapColumns <= machine.vectorRegisters,
+    ...tapsForm(correlation),
   };
 
   const down = meetings(tapRows, stride[0], dilation[0], form.above, classes);
@@ -94,32 +89,31 @@ export const depthwiseInputGrad = (
     lanes,
   });
   const planes = images * channels;
-  const args = {
-    ...plane,
-    slots: workspace(`conv.depthwise.${element}`, Math.min(planes, PLANES) * plane.planeSize * bytes),
-    slotSize: plane.planeSize,
-    taps: packedTaps(forward(grad, gradInput, weight, null, geometry), 1),
-    out: region(gradInput),
-    channels,
-    outImageStep,
-    outChannelStep,
-    outRowStep,
-    height,
-    width,
-    classRows,
-    classColumns,
-  };
   const grain = grainOf({
     flops: 2 * tapRows * tapColumns * classRows * classColumns,
     bytes: (2 * plane.planeSize + height * width) * bytes,
   });
-  for (let first = 0; first < planes; first += PLANES) {
+  const slots = { name: 'conv.depthwise', element, size: plane.planeSize, positions: planes, most: PLANES };
+  const packed = packedTaps(correlation, 1);
+  eachShare(slots, (slot, begin, end) =>
     launch(
       depthwiseInputKernel(form),
-      { ...args, firstPosition: first },
-      first,
-      Math.min(first + PLANES, planes),
+      {
+        taps: packed,
+        out: region(gradInput),
+        outImageStep,
+        outChannelStep,
+        outRowStep,
+        height,
+        width,
+        classRows,
+        classColumns,
+        ...plane,
+        ...slot,
+      },
+      begin,
+      end,
       { grain },
-    );
-  }
+    ),
+  );
 };

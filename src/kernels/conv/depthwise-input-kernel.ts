@@ -1,8 +1,6 @@
 /** The kernel of strided depthwise input gradients: see `depthwise-input-grad.ts`. */
 import {
   accumulator,
-  constant,
-  eachLane,
   grid,
   index,
   input,
@@ -20,19 +18,11 @@ import {
 } from '../../lang/index.ts';
 import { interleaved } from '../interleave.ts';
 import { specialised } from '../once.ts';
-import { copyPlane, planeSpec } from './depthwise-plane.ts';
+import { eachPlane, planeSpec, type TapsForm } from './depthwise-plane.ts';
 import { classesOf } from './input-grad.ts';
 
 /** What is unrolled. */
-export interface DepthwiseInputForm {
-  readonly storage: StorageType;
-  readonly tapRows: number;
-  readonly tapColumns: number;
-  readonly strideRows: number;
-  /** 1 or 2. */
-  readonly strideColumns: number;
-  readonly dilationRows: number;
-  readonly dilationColumns: number;
+export interface DepthwiseInputForm extends TapsForm {
   /** Zeros before the first row and column of the convolution's input. */
   readonly above: number;
   readonly before: number;
@@ -70,7 +60,6 @@ const depthwiseInputSpec = (storage: StorageType) => ({
   /** tapRows · tapColumns for each channel. */
   taps: input(loadedElement[storage]),
   out: output(storage),
-  channels: index,
   outImageStep: index,
   outChannelStep: index,
   outRowStep: index,
@@ -92,13 +81,12 @@ export const depthwiseInputKernel = specialised(
     const down = meetings(tapRows, strideRows, form.dilationRows, form.above, form.classes);
     const across = meetings(tapColumns, strideColumns, form.dilationColumns, form.before);
     return kernel(name, depthwiseInputSpec(storage), (args, range, machine) => {
-      const { channels, height, width, phasePitch: pitch, planeSize } = args;
+      const { height, width, phasePitch: pitch } = args;
       const element = loadedElement[storage];
       const lanes = machine.lanes(element);
-      const plane = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
       const tapCount = tapRows * tapColumns;
 
-      const correlate = (weights: Pointer, to: Pointer): void => {
+      const correlate = (plane: Pointer, weights: Pointer, to: Pointer): void => {
         const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
         const tap = (i: number, j: number): Value =>
           kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
@@ -171,16 +159,9 @@ export const depthwiseInputKernel = specialised(
         );
       };
 
-      when(range.begin.lt(range.end), () => {
-        eachLane(planeSize, (i) => plane.set(i, constant(0, element)), { lanes });
-      });
-      loop(range, (p) => {
-        const image = p.div(channels);
-        const channel = p.sub(image.mul(channels));
-        const from = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep));
-        copyPlane(args, plane, from, 1, lanes);
+      eachPlane(args, range, 1, lanes, (plane, image, channel) => {
         const to = args.out.plus(image.mul(args.outImageStep)).plus(channel.mul(args.outChannelStep));
-        correlate(args.taps.plus(channel.mul(tapCount)), to);
+        correlate(plane, args.taps.plus(channel.mul(tapCount)), to);
       });
     });
   },

@@ -1,8 +1,6 @@
 /** The kernel of depthwise correlation: see `depthwise.ts`. */
 import {
   accumulator,
-  constant,
-  eachLane,
   grid,
   index,
   input,
@@ -21,18 +19,10 @@ import {
 } from '../../lang/index.ts';
 import { finished, type EpilogueForm } from '../epilogue.ts';
 import { specialised } from '../once.ts';
-import { copyPlane, planeSpec } from './depthwise-plane.ts';
+import { eachPlane, planeSpec, type TapsForm } from './depthwise-plane.ts';
 
 /** What is unrolled. */
-export interface DepthwiseForm {
-  readonly storage: StorageType;
-  readonly tapRows: number;
-  readonly tapColumns: number;
-  readonly strideRows: number;
-  /** 1, or 2: then the even columns of a padded row lie before its odd ones. */
-  readonly strideColumns: number;
-  readonly dilationRows: number;
-  readonly dilationColumns: number;
+export interface DepthwiseForm extends TapsForm {
   /** Output rows, and vectors of output columns, computed at a time. */
   readonly rows: number;
   readonly vectors: number;
@@ -52,8 +42,7 @@ const depthwiseSpec = (storage: StorageType) => ({
   residual: input(storage),
   hasBias: index,
   biasStep: index,
-  /** Input channels, and output channels of each. */
-  channels: index,
+  /** Output channels of each of the input. */
   multiplier: index,
   outImageStep: index,
   outChannelStep: index,
@@ -73,14 +62,13 @@ export const depthwiseKernel = specialised(
     const { storage, tapRows, tapColumns, strideColumns: phases, rows, vectors } = form;
     const name = `conv.depthwise.${Object.values(form).join('.')}`;
     return kernel(name, depthwiseSpec(storage), (args, range, machine) => {
-      const { channels, multiplier, height, width, phasePitch, planeSize } = args;
+      const { multiplier, height, width, phasePitch } = args;
       const element = loadedElement[storage];
       const lanes = machine.lanes(element);
       const pitch = phasePitch.mul(phases);
-      const plane = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
       const tapCount = tapRows * tapColumns;
 
-      const correlate = (weights: Pointer, initial: Value, to: Value): void => {
+      const correlate = (plane: Pointer, weights: Pointer, initial: Value, to: Value): void => {
         const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
         const tap = (i: number, j: number): Value =>
           kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
@@ -143,14 +131,7 @@ export const depthwiseKernel = specialised(
         );
       };
 
-      when(range.begin.lt(range.end), () => {
-        eachLane(planeSize, (i) => plane.set(i, constant(0, element)), { lanes });
-      });
-      loop(range, (p) => {
-        const image = p.div(channels);
-        const channel = p.sub(image.mul(channels));
-        const from = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep));
-        copyPlane(args, plane, from, phases, lanes);
+      eachPlane(args, range, phases, lanes, (plane, image, channel) => {
         loop(multiplier, (o) => {
           const out = channel.mul(multiplier).add(o);
           const initial = accumulator(element, { lanes: 1 });
@@ -158,7 +139,7 @@ export const depthwiseKernel = specialised(
             initial.set(args.bias.scalar(out.mul(args.biasStep)));
           });
           const to = image.mul(args.outImageStep).add(out.mul(args.outChannelStep));
-          correlate(args.taps.plus(out.mul(tapCount)), initial, to);
+          correlate(plane, args.taps.plus(out.mul(tapCount)), initial, to);
         });
       });
     });
@@ -171,7 +152,7 @@ export const rowsUnder = ({
   strideRows,
   tapRows,
   dilationRows,
-}: Pick<DepthwiseForm, 'rows' | 'strideRows' | 'tapRows' | 'dilationRows'>): [
+}: Pick<TapsForm, 'strideRows' | 'tapRows' | 'dilationRows'> & { readonly rows: number }): [
   offset: number,
   under: { readonly row: number; readonly i: number }[],
 ][] => {

@@ -1,13 +1,14 @@
 /**
- * A plane between zeros in a slot of scratch memory, where its predecessor was, so that it stays in the first cache. With
- * two phases the even columns of a row lie before its odd ones.
+ * What the depthwise kernels share: the form of their taps, and a plane between zeros in a slot of scratch memory, where
+ * its predecessor was, so that it stays in the first cache. With two phases the even columns of a row lie before its odd
+ * ones.
  */
 import type { Region } from '../../device/launch.ts';
 import { byteOffset, storageOf, type View } from '../../device/view.ts';
 import {
+  constant,
   eachLane,
   index,
-  inout,
   input,
   loadedElement,
   loop,
@@ -19,14 +20,37 @@ import {
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
+import type { Correlation } from './correlation.ts';
+import { slotOf, slotSpec } from './slots.ts';
 
-/** What a kernel needs to know of it. */
+/** What all of them are specialised for. */
+export interface TapsForm {
+  readonly storage: StorageType;
+  readonly tapRows: number;
+  readonly tapColumns: number;
+  readonly strideRows: number;
+  /** 1 or 2. */
+  readonly strideColumns: number;
+  readonly dilationRows: number;
+  readonly dilationColumns: number;
+}
+
+export const tapsForm = ({ input, taps, stride, dilation }: Correlation): TapsForm => ({
+  storage: storageOf[input.dtype],
+  tapRows: taps.rows.size,
+  tapColumns: taps.columns.size,
+  strideRows: stride[0],
+  strideColumns: stride[1],
+  dilationRows: dilation[0],
+  dilationColumns: dilation[1],
+});
+
+/** What a kernel needs to know of a plane. */
 export const planeSpec = (storage: StorageType) => ({
+  ...slotSpec(loadedElement[storage]),
   source: input(storage),
-  /** Slots for positions from `firstPosition` on, of which only that of a range's first is used. */
-  slots: inout(loadedElement[storage]),
-  firstPosition: index,
-  slotSize: index,
+  /** Planes of an image. */
+  channels: index,
   imageStep: index,
   channelStep: index,
   rowStep: index,
@@ -53,6 +77,13 @@ export interface PlaneNeeds {
   readonly lanes: number;
 }
 
+interface Range {
+  readonly begin: Value;
+  readonly end: Value;
+}
+
+type PlaneArguments = Arguments<ReturnType<typeof planeSpec>>;
+
 /** The arguments for planes of `images`, but for the slots. */
 export const planeArguments = (images: View, { origin, rows, columns, phases, reach, lanes }: PlaneNeeds) => {
   const part = (axis: 0 | 1, extent: number) => {
@@ -73,6 +104,7 @@ export const planeArguments = (images: View, { origin, rows, columns, phases, re
   };
   return {
     source,
+    channels: images.shape[1]!,
     imageStep,
     channelStep,
     rowStep,
@@ -86,18 +118,47 @@ export const planeArguments = (images: View, { origin, rows, columns, phases, re
   };
 };
 
-/** Copies the source's plane that is at `from` to where `plane` was cleared before. */
+/** The range's slot, with zeros where planes will go; around them zeros stay. */
+export const clearedPlane = (args: PlaneArguments, range: Range, lanes: number): Pointer => {
+  const plane = slotOf(args, range);
+  when(range.begin.lt(range.end), () => clear(plane, args.planeSize, lanes));
+  return plane;
+};
+
+export const clear = (from: Pointer, size: Value, lanes: number): void => {
+  eachLane(size, (i) => from.set(i, constant(0, loadedElement[from.storage])), { lanes });
+};
+
+/** Calls `work` for all planes of a range, counted through all images, when they are in its slot. */
+export const eachPlane = (
+  args: PlaneArguments,
+  range: Range,
+  phases: number,
+  lanes: number,
+  work: (plane: Pointer, image: Value, channel: Value) => void,
+): void => {
+  const plane = clearedPlane(args, range, lanes);
+  loop(range, (position) => {
+    const image = position.div(args.channels);
+    const channel = position.sub(image.mul(args.channels));
+    copyPlane(args, plane, image, channel, phases, lanes);
+    work(plane, image, channel);
+  });
+};
+
+/** Copies the source's plane to where `plane` was cleared before. */
 export const copyPlane = (
-  args: Arguments<ReturnType<typeof planeSpec>>,
+  args: PlaneArguments,
   plane: Pointer,
-  from: Pointer,
+  image: Value,
+  channel: Value,
   phases: number,
   lanes: number,
 ): void => {
   const { sourceColumns, firstAt, secondAt } = args;
   const pitch = args.phasePitch.mul(phases);
   const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
-  const line = from.walk('line');
+  const line = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep)).walk('line');
   const whole = sourceColumns.div(2 * lanes);
   const rest = sourceColumns.sub(whole.mul(2 * lanes));
   loop(args.sourceRows, () => {

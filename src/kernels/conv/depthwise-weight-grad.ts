@@ -13,10 +13,11 @@ import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
 import { region } from '../arguments.ts';
 import { fill } from '../fill.ts';
 import { reduce } from '../reduce.ts';
-import { planeArguments } from './depthwise-plane.ts';
+import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { depthwiseWeightKernel, type DepthwiseWeightForm } from './depthwise-weight-kernel.ts';
 import { evenParts } from './direct-tile.ts';
 import { forward } from './forward.ts';
+import { eachShare } from './slots.ts';
 
 /** Positions that are handed out at a time, and have room for a plane and sums; and how many there should be for threads. */
 const POSITIONS = 256;
@@ -50,7 +51,8 @@ export const depthwiseWeightGrad = (
     fill(gradWeight, 0);
     return;
   }
-  const { taps, stride, dilation, origin, groups } = forward(grad, input, gradWeight, null, geometry);
+  const correlation = forward(grad, input, gradWeight, null, geometry);
+  const { taps, stride, dilation, origin, groups } = correlation;
   const [images, outs, height, width] = grad.shape as [number, number, number, number];
   const [gradImageStep, gradChannelStep, gradRowStep] = grad.strides as [number, number, number, number];
   const type = storageOf[grad.dtype];
@@ -59,16 +61,8 @@ export const depthwiseWeightGrad = (
   const { machine } = currentTarget();
   const lanes = machine.lanes(element);
   const [tapRows, tapColumns] = [taps.rows.size, taps.columns.size];
-  const form: DepthwiseWeightForm = {
-    storage: type,
-    tapRows,
-    tapColumns,
-    strideRows: stride[0],
-    strideColumns: stride[1],
-    dilationRows: dilation[0],
-    dilationColumns: dilation[1],
-    ...tileOf(machine, tapRows, tapColumns, height),
-  };
+  const { rows, columns } = tileOf(machine, tapRows, tapColumns, height);
+  const form: DepthwiseWeightForm = { rows, columns, ...tapsForm(correlation) };
   const plane = planeArguments(input, {
     origin,
     rows: (height - 1) * stride[0] + (tapRows - 1) * dilation[0] + 1,
@@ -97,36 +91,34 @@ export const depthwiseWeightGrad = (
 
   const slotSize = plane.planeSize + taps.out.size * tapRows * tapColumns * lanes;
   const positions = parts * groups;
-  const args = {
-    ...plane,
-    slots: workspace(`conv.depthwiseWeight.${element}`, Math.min(positions, POSITIONS) * slotSize * bytes),
-    slotSize,
-    grad: region(grad),
-    out: region(out),
-    images,
-    deep,
-    channels: groups,
-    multiplier: taps.out.size,
-    gradImageStep,
-    gradChannelStep,
-    gradRowStep,
-    height,
-    width,
-    outPartStep: partStep,
-    outChannelStep,
-    outRowStep,
-    outColumnStep,
-  };
   const flops = (2 * deep * outs * tapRows * tapColumns * height * width) / groups;
   const grain = grainOf({ flops, bytes: 2 * deep * plane.planeSize * bytes });
-  for (let first = 0; first < positions; first += POSITIONS) {
+  const slots = { name: 'conv.depthwiseWeight', element, size: slotSize, positions, most: POSITIONS };
+  eachShare(slots, (slot, begin, end) =>
     launch(
       depthwiseWeightKernel(form),
-      { ...args, firstPosition: first },
-      first,
-      Math.min(first + POSITIONS, positions),
+      {
+        grad: region(grad),
+        out: region(out),
+        images,
+        deep,
+        multiplier: taps.out.size,
+        gradImageStep,
+        gradChannelStep,
+        gradRowStep,
+        height,
+        width,
+        outPartStep: partStep,
+        outChannelStep,
+        outRowStep,
+        outColumnStep,
+        ...plane,
+        ...slot,
+      },
+      begin,
+      end,
       { grain },
-    );
-  }
+    ),
+  );
   if (parts > 1) reduce('sum', gradWeight, { ...out, shape, strides: contiguousStrides(shape) }, [0]);
 };

@@ -1,7 +1,6 @@
 /** The kernel of depthwise weight gradients: see `depthwise-weight-grad.ts`. */
 import {
   accumulator,
-  constant,
   eachLane,
   grid,
   index,
@@ -12,7 +11,6 @@ import {
   output,
   settle,
   unroll,
-  when,
   type KernelDefinition,
   type Pointer,
   type StorageType,
@@ -20,18 +18,10 @@ import {
 } from '../../lang/index.ts';
 import { specialised } from '../once.ts';
 import { rowsUnder } from './depthwise-kernel.ts';
-import { copyPlane, planeSpec } from './depthwise-plane.ts';
+import { clear, clearedPlane, copyPlane, planeSpec, type TapsForm } from './depthwise-plane.ts';
 
 /** What is unrolled. */
-export interface DepthwiseWeightForm {
-  readonly storage: StorageType;
-  readonly tapRows: number;
-  readonly tapColumns: number;
-  readonly strideRows: number;
-  /** 1 or 2. */
-  readonly strideColumns: number;
-  readonly dilationRows: number;
-  readonly dilationColumns: number;
+export interface DepthwiseWeightForm extends TapsForm {
   /** Rows of the output's gradient that stay in registers, and columns of taps that are summed, at a time. */
   readonly rows: number;
   readonly columns: number;
@@ -44,8 +34,7 @@ const depthwiseWeightSpec = (storage: StorageType) => ({
   images: index,
   /** Images of a position, the last one's may be fewer. */
   deep: index,
-  /** Input channels, and output channels of each. */
-  channels: index,
+  /** Output channels of each of the input. */
   multiplier: index,
   gradImageStep: index,
   gradChannelStep: index,
@@ -72,7 +61,7 @@ export const depthwiseWeightKernel = specialised(
       const element = loadedElement[storage];
       const lanes = machine.lanes(element);
       const pitch = phasePitch.mul(phases);
-      const plane = args.slots.plus(range.begin.sub(args.firstPosition).mul(args.slotSize));
+      const plane = clearedPlane(args, range, lanes);
       const kept = plane.plus(planeSize);
       const keptSize = tapRows * tapColumns * lanes;
       const fullRows = height.div(form.rows).mul(form.rows);
@@ -113,21 +102,14 @@ export const depthwiseWeightKernel = specialised(
         sums.forEach((row, i) => row.forEach((sum, j) => sumsAt.set(places[i]![j]!, sum)));
       };
 
-      const clear = (from: Pointer, size: Value): void => {
-        eachLane(size, (i) => from.set(i, constant(0, element)), { lanes });
-      };
-
-      // Planes go where the one before them was; around them zeros stay.
-      when(range.begin.lt(range.end), () => clear(plane, planeSize));
       loop(range, (position) => {
         const part = position.div(channels);
         const channel = position.sub(part.mul(channels));
         const first = part.mul(args.deep);
         const channelGrad = args.grad.plus(channel.mul(multiplier).mul(args.gradChannelStep));
-        clear(kept, multiplier.mul(keptSize));
+        clear(kept, multiplier.mul(keptSize), lanes);
         loop({ begin: first, end: first.add(args.deep).min(args.images) }, (image) => {
-          const from = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep));
-          copyPlane(args, plane, from, phases, lanes);
+          copyPlane(args, plane, image, channel, phases, lanes);
           const imageGrad = channelGrad.plus(image.mul(args.gradImageStep));
           loop(multiplier, (o) => {
             const grad = imageGrad.plus(o.mul(args.gradChannelStep));

@@ -4,7 +4,6 @@
  * over a tile of several rows, so that what is loaded is used for all of them.
  */
 import { launch } from '../../device/launch.ts';
-import { workspace } from '../../device/memory.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { storageOf } from '../../device/view.ts';
@@ -13,9 +12,10 @@ import { region } from '../arguments.ts';
 import { epilogueForm } from '../epilogue.ts';
 import type { Correlation } from './correlation.ts';
 import { depthwiseKernel, type DepthwiseForm } from './depthwise-kernel.ts';
-import { planeArguments } from './depthwise-plane.ts';
+import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { packedTaps } from './direct-taps.ts';
 import { evenParts, vectorsOf } from './direct-tile.ts';
+import { eachShare } from './slots.ts';
 
 /** Taps beyond these are too many to unroll. */
 const MOST_TAP_ROWS = 7;
@@ -66,14 +66,8 @@ export const depthwiseCorrelation = (correlation: Correlation): void => {
   const lanes = machine.lanes(element);
   const [tapRows, tapColumns] = [taps.rows.size, taps.columns.size];
   const form: DepthwiseForm = {
-    storage: type,
-    tapRows,
-    tapColumns,
-    strideRows: stride[0],
-    strideColumns: stride[1],
-    dilationRows: dilation[0],
-    dilationColumns: dilation[1],
     epilogue: epilogueForm(epilogue),
+    ...tapsForm(correlation),
     ...tileOf(machine, vectorsOf(machine, element, width), height, tapRows * tapColumns),
   };
 
@@ -89,34 +83,32 @@ export const depthwiseCorrelation = (correlation: Correlation): void => {
   });
   const planes = images * groups;
   const [outImageStep, outChannelStep, outRowStep] = out.strides as [number, number, number, number];
-  const args = {
-    ...plane,
-    slots: workspace(`conv.depthwise.${element}`, Math.min(planes, PLANES) * plane.planeSize * bytes),
-    slotSize: plane.planeSize,
-    taps: packedTaps(correlation, 1),
-    out: region(out),
-    bias: bias === null ? out.storage : region(bias),
-    residual: region(residual),
-    hasBias: bias === null ? 0 : 1,
-    biasStep: bias === null ? 0 : bias.strides[0]!,
-    channels: groups,
-    multiplier: taps.out.size,
-    outImageStep,
-    outChannelStep,
-    outRowStep,
-    height,
-    width,
-  };
   const flops = 2 * taps.out.size * tapRows * tapColumns * height * width;
-  for (let first = 0; first < planes; first += PLANES) {
+  const grain = grainOf({ flops, bytes: 2 * plane.planeSize * bytes });
+  const slots = { name: 'conv.depthwise', element, size: plane.planeSize, positions: planes, most: PLANES };
+  const packed = packedTaps(correlation, 1);
+  eachShare(slots, (slot, begin, end) =>
     launch(
       depthwiseKernel(form),
-      { ...args, firstPosition: first },
-      first,
-      Math.min(first + PLANES, planes),
       {
-        grain: grainOf({ flops, bytes: 2 * plane.planeSize * bytes }),
+        taps: packed,
+        out: region(out),
+        bias: bias === null ? out.storage : region(bias),
+        residual: region(residual),
+        hasBias: bias === null ? 0 : 1,
+        biasStep: bias === null ? 0 : bias.strides[0]!,
+        multiplier: taps.out.size,
+        outImageStep,
+        outChannelStep,
+        outRowStep,
+        height,
+        width,
+        ...plane,
+        ...slot,
       },
-    );
-  }
+      begin,
+      end,
+      { grain },
+    ),
+  );
 };
