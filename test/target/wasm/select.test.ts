@@ -131,51 +131,92 @@ describe('code', () => {
     `);
   });
 
-  it('has a way out of the loop where arithmetic settles, past what was pending', () => {
-    const author = new Author();
-    const { param, address } = author.tensor('f32', 'inout');
-    const counter = author.register('index', 1, 'i');
-    const sum = author.register('f32', 1, 'sum');
-    author.push({ op: 'const', dst: sum, value: 0 });
-    const inner = author.inside(() => {
-      const value = author.load({ param, address, displacement: 0, storage: 'f32' }, 1);
-      author.push({ op: 'add', dst: sum, a: sum, b: value });
-      author.push({ op: 'settle' });
+  describe('settling', () => {
+    /** Two turns of a loop in which a place to settle follows each of these numbers of additions. */
+    const settling = (...additions: readonly number[]): string[] => {
+      const author = new Author();
+      const { param, address } = author.tensor('f32', 'inout');
+      const counter = author.register('index', 1, 'i');
+      const sum = author.register('f32', 1, 'sum');
+      author.push({ op: 'const', dst: sum, value: 0 });
+      const inner = author.inside(() => {
+        for (const count of additions) {
+          for (let k = 0; k < count; k++) {
+            const value = author.load({ param, address, displacement: 0, storage: 'f32' }, 1);
+            author.push({ op: 'add', dst: sum, a: sum, b: value });
+          }
+          author.push({ op: 'settle' });
+        }
+      });
+      const [begin, end] = [author.index(0), author.index(2)];
+      author.push({ op: 'loop', counter, begin, end, step: 1, body: inner });
+      author.store({ param, address, displacement: 0, storage: 'f32' }, sum);
+      return body(author.finish());
+    };
+    /** How many additions come before each way out of the loop, and behind the last. */
+    const parts = (code: readonly string[]): number[] =>
+      code
+        .join('\n')
+        .split('br_if 1')
+        .map((part) => part.split('f32.add').length - 1);
+
+    it('is a way out of the loop, past what was pending', () => {
+      expect(settling(3, 1).join('\n')).toMatchInlineSnapshot(`
+        "local.get $args
+        i32.load
+        local.set $p0
+        f32.const 0
+        local.set $sum
+        i32.const 0
+        local.set $i
+        block
+        loop
+        local.get $sum
+        local.get $p0
+        f32.load
+        f32.add
+        local.tee $sum
+        local.get $p0
+        f32.load
+        f32.add
+        local.tee $sum
+        local.get $p0
+        f32.load
+        f32.add
+        local.set $sum
+        local.get $args
+        i32.load offset=4
+        br_if 1
+        local.get $sum
+        local.get $p0
+        f32.load
+        f32.add
+        local.set $sum
+        local.get $i
+        i32.const 1
+        i32.add
+        local.tee $i
+        i32.const 2
+        i32.lt_s
+        br_if 0
+        end
+        end
+        local.get $p0
+        local.get $sum
+        f32.store"
+      `);
     });
-    const [begin, end] = [author.index(0), author.index(2)];
-    author.push({ op: 'loop', counter, begin, end, step: 1, body: inner });
-    author.store({ param, address, displacement: 0, storage: 'f32' }, sum);
-    expect(body(author.finish()).join('\n')).toMatchInlineSnapshot(`
-      "local.get $args
-      i32.load
-      local.set $p0
-      f32.const 0
-      local.set $sum
-      i32.const 0
-      local.set $i
-      block
-      loop
-      local.get $sum
-      local.get $p0
-      f32.load
-      f32.add
-      local.set $sum
-      local.get $args
-      i32.load offset=4
-      br_if 1
-      local.get $i
-      i32.const 1
-      i32.add
-      local.tee $i
-      i32.const 2
-      i32.lt_s
-      br_if 0
-      end
-      end
-      local.get $p0
-      local.get $sum
-      f32.store"
-    `);
+
+    it('waits until there is enough to settle', () => {
+      expect(parts(settling(2, 2, 2, 2, 2, 2))).toEqual([4, 4, 4]);
+      expect(parts(settling(1, 1, 1, 1))).toEqual([3, 1]);
+      expect(parts(settling(4, 3, 5))).toEqual([4, 3, 5]);
+    });
+
+    it('does not happen where the loop ends anyhow', () => {
+      expect(parts(settling(5))).toEqual([5]);
+      expect(parts(settling(3, 3))).toEqual([3, 3]);
+    });
   });
 
   it('multiplies and adds with one instruction where relaxed SIMD is used', () => {
