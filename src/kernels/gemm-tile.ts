@@ -75,8 +75,8 @@ const OVERHEAD = 0.75;
  * Cycles that a tile takes for one step of the depth, on a machine of two multipliers with a latency of four cycles, and
  * two loads a cycle.
  */
-export const stepCycles = (rows: number, vectors: number): number =>
-  Math.max((rows * vectors) / 2, (rows + vectors) / 2, 4) + OVERHEAD;
+export const stepCycles = (rows: number, vectors: number, loads = rows + vectors): number =>
+  Math.max((rows * vectors) / 2, loads / 2, 4) + OVERHEAD;
 
 /** The same of all tiles of a product. */
 export const cycles = (tile: Tile, m: number, n: number): number => {

@@ -6,6 +6,7 @@ import { channelsTile, isForChannels } from './channels.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { isStridedDepthwise } from './depthwise-input-grad.ts';
+import { directCycles } from './direct.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
 import { pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
@@ -67,7 +68,7 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
   const isDirect = outs <= 8 + lanes;
   return cheapest(
     correlation,
-    isDirect ? 'direct' : implicitOrChannels(machine, correlation),
+    isDirect ? directOrChannels(machine, correlation) : implicitOrChannels(machine, correlation),
     TAPS ** 2 *
       channels *
       (outs + (isDirect ? 0 : COSTS.packing)) *
@@ -83,6 +84,18 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
 };
 
 /**
+ * Few output channels, by estimated cycles for each tap. Measured in GFLOP/s, direct and channels: 16 channels of 14 × 14
+ * pixels, 5 × 5 taps, AVX2 40 and 48, AVX-512 35 and 76; 24 channels, 62 and 103, 94 and 130; in WebAssembly both alike.
+ */
+const directOrChannels = (machine: Machine, correlation: Correlation): 'direct' | 'channels' => {
+  if (!isForChannels(machine, correlation)) return 'direct';
+  const { out, taps } = correlation;
+  const [, , height, width] = out.shape as [number, number, number, number];
+  const direct = directCycles(machine, elementOf(out), taps.out.size, height, width);
+  return channelsCycles(machine, correlation) < direct * WORTH ? 'channels' : 'direct';
+};
+
+/**
  * Many output channels, by estimated cycles for each tap. The product packs its input, the other transposes its tiles.
  * Measured in GFLOP/s, implicit and channels: 7 × 7 at stride 2 from 3 channels, AVX2 117 and 100, AVX-512 193 and 230;
  * 3 × 3 at stride 2 on 56 × 56, AVX2 106 and 91, AVX-512 181 and 233; 1 × 1 from 1024 channels on 14 × 14, AVX2 109 and
@@ -94,15 +107,19 @@ const implicitOrChannels = (machine: Machine, correlation: Correlation): 'implic
   const element = elementOf(out);
   const [, , height, width] = out.shape as [number, number, number, number];
   const outs = taps.out.size;
-  const lanes = machine.lanes(element);
   const pixels = height * width;
   const implicit =
     productCycles(machine, element, outs, pixels) + (pixels * elementBytes[element]) / COSTS.packedBytes;
+  return channelsCycles(machine, correlation) < implicit ? 'channels' : 'implicit';
+};
+
+const channelsCycles = (machine: Machine, { out, taps }: Correlation): number => {
+  const element = elementOf(out);
+  const [, , height, width] = out.shape as [number, number, number, number];
+  const outs = taps.out.size;
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
-  const turned = (COSTS.turnedVector * pixels * outs) / lanes / k;
-  return channelsTile(machine, element, outs, height, width).cycles + turned < implicit
-    ? 'channels'
-    : 'implicit';
+  const turned = (COSTS.turnedVector * height * width * outs) / machine.lanes(element) / k;
+  return channelsTile(machine, element, outs, height, width).cycles + turned;
 };
 
 /**

@@ -7,13 +7,49 @@ import { launch, type Region } from '../../device/launch.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
-import { loadedElement, storageBytes } from '../../lang/index.ts';
+import {
+  elementBytes,
+  loadedElement,
+  storageBytes,
+  type ElementType,
+  type Machine,
+} from '../../lang/index.ts';
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
+import { stepCycles } from '../gemm-tile.ts';
 import { eachChunk, isWide, outOffset, tapAxis, type Correlation } from './correlation.ts';
 import { directKernel } from './direct-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
 import { directTile, evenParts, panelRows, vectorsOf } from './direct-tile.ts';
+
+/** A tile of neighbouring pixels: at most `rows` of a plane's rows, which are so wide. */
+const tileOfPlane = (machine: Machine, element: ElementType, outs: number, width: number) => {
+  const { channels, across } = directTile(machine, outs);
+  const vectors = evenParts(vectorsOf(machine, element, width), across);
+  return { channels, rows: Math.max(1, Math.floor(across / vectors)), vectors };
+};
+
+/**
+ * What loading a vector from wherever a tap happens to be costs, in loads of an aligned one, by the vector's bytes: most
+ * vectors of 64 bytes cross a cache line, half of those of 32. (Measured: 10 of 64 bytes take 22 cycles.)
+ */
+const UNALIGNED: Readonly<Record<number, number>> = { 64: 4, 32: 2 };
+
+/** Estimated cycles for each tap and image. */
+export const directCycles = (
+  machine: Machine,
+  element: ElementType,
+  outs: number,
+  height: number,
+  width: number,
+): number => {
+  const { channels, rows: most, vectors } = tileOfPlane(machine, element, outs, width);
+  const lanes = machine.lanes(element);
+  const rows = evenParts(height, most);
+  const tiles = Math.ceil(height / rows) * Math.ceil(width / (vectors * lanes)) * Math.ceil(outs / channels);
+  const loads = channels + rows * vectors * (UNALIGNED[lanes * elementBytes[element]] ?? 1);
+  return tiles * stepCycles(channels, rows * vectors, loads);
+};
 
 export const directCorrelation = (correlation: Correlation): void => {
   const { out, input, taps, bias, epilogue, stride, groups } = correlation;
@@ -26,9 +62,7 @@ export const directCorrelation = (correlation: Correlation): void => {
   const [outImage, outChannel, outRow, outColumn] = out.strides as [number, number, number, number];
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
 
-  const { channels, across } = directTile(machine, taps.out.size);
-  const vectors = evenParts(vectorsOf(machine, element, width), across);
-  const rows = Math.max(1, Math.floor(across / vectors));
+  const { channels, rows, vectors } = tileOfPlane(machine, element, taps.out.size, width);
   const groupPanels = Math.ceil(taps.out.size / channels);
   const panels = groups * groupPanels;
   const channelTable = (step: number) => offsetTable(panelRows(groups, taps.out.size, channels, step));
@@ -39,7 +73,7 @@ export const directCorrelation = (correlation: Correlation): void => {
   const mayStay = whole && stride[1] === 1 && input.strides[3] === 1 && isWide(input);
   eachChunk(correlation, { mayStay, neighbours: true }, (chunk) => {
     const { images } = chunk;
-    const tileRows = Math.min(rows, chunk.rows);
+    const tileRows = evenParts(chunk.rows, rows);
     const planes = chunk.count * panels;
     const { parts, partRows } = partsOf(planes, chunk.rows, tileRows);
     const part = (view: View): Region => ({
