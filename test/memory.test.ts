@@ -48,7 +48,7 @@ describe('In a synchronous loop of 20,000 passes, nothing disposed', { timeout: 
   it.each(natives)("the process's memory is flat: training on %s", (target) => {
     setTarget(target);
     let most = 0;
-    train(() => (most = Math.max(most, flow.memoryStats().bufferBytes)));
+    train(() => (most = Math.max(most, flow.memoryStats().nativeBytes)));
     // In all they are some hundred megabytes.
     expect(most).toBeLessThan(200 * MEBIBYTE);
     expect(process.memoryUsage().rss).toBeLessThan(1500 * MEBIBYTE);

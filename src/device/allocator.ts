@@ -12,7 +12,7 @@ export class Allocator {
   /** Free blocks: size by start, start by end, and starts by bin. */
   private readonly sizes = new Map<number, number>();
   private readonly starts = new Map<number, number>();
-  private readonly bins: Set<number>[] = Array.from({ length: 27 * BINS_PER_OCTAVE }, () => new Set());
+  private readonly bins: Set<number>[] = Array.from({ length: 31 * BINS_PER_OCTAVE }, () => new Set());
 
   /** Bytes that are free, in however many pieces. */
   freeBytes = 0;
@@ -62,6 +62,13 @@ export class Allocator {
     this.insert(from, bytes);
   }
 
+  /** Takes memory out again that was added, if all of it is free and joined to nothing else. */
+  withdraw(start: number, bytes: number): boolean {
+    if (this.sizes.get(start) !== bytes) return false;
+    this.remove(start, bytes);
+    return true;
+  }
+
   /** The largest block that could be handed out. */
   largestFree(): number {
     return Math.max(0, ...this.sizes.values());
@@ -82,9 +89,12 @@ export class Allocator {
   }
 }
 
+/** What is larger is in the last bin. */
+const MOST_LINES = 2 ** 31 - 1;
+
 /** Sizes of one bin share their leading four bits. */
 const binOf = (size: number): number => {
-  const lines = size / LINE;
+  const lines = Math.min(size / LINE, MOST_LINES);
   const octave = 31 - Math.clz32(lines);
   const part = octave < 3 ? (lines << (3 - octave)) & 7 : (lines >>> (octave - 3)) & 7;
   return octave * BINS_PER_OCTAVE + part;

@@ -1,8 +1,8 @@
 /**
  * Storages in WebAssembly's linear memory, which never shrinks and which V8 does not collect: so the heap recycles by
- * itself. A block comes back when its storage is disposed, when a finalizer runs (between tasks), or, when the heap has
- * reached its limit in the midst of a synchronous loop, when a forced collection shows that its storage is dead (Node).
- * When that does not free enough, the least recently used blocks are moved out to ArrayBuffers, which are collected like
+ * itself. A block comes back when its storage is disposed; in Node, when a look shows that its storage is dead
+ * (`watch.ts`); in pages, when a finalizer runs, which happens only between tasks. When the heap has reached its limit and
+ * that does not free enough, the least recently used blocks are moved out to ArrayBuffers, which are collected like
  * anything else, and come back when they are used.
  *
  * How these were found to behave: docs/architecture.md, "Memory".
@@ -11,8 +11,9 @@ import { RuntimeError } from '../errors.ts';
 import { threads } from '../target/wasm/features.ts';
 import { ARGUMENT_BYTES, ArgumentBlock, type AddressSpace } from './address-space.ts';
 import { Allocator } from './allocator.ts';
-import { collectNow } from './reclaim.ts';
+import { collector as ofThisEngine, type Collector } from './reclaim.ts';
 import { checkAlive, slotFor, Storage, type Slot, type SlotOwner } from './storage.ts';
+import { Watch } from './watch.ts';
 
 const PAGE = 65536;
 const MEBIBYTE = 2 ** 20;
@@ -32,7 +33,7 @@ export interface HeapStats {
   readonly peakBytes: number;
   /** Above this the heap recycles before it grows. */
   readonly limitBytes: number;
-  /** How often garbage was collected to find dead storages. */
+  /** How often all garbage was collected to find dead storages. */
   readonly collections: number;
   /** How many storages were moved out of the heap. */
   readonly evictions: number;
@@ -43,8 +44,8 @@ export interface HeapStats {
 export interface HeapOptions {
   /** Bytes above which the heap recycles before it grows. */
   readonly limit: number;
-  /** Finds dead objects in a synchronous loop; null where that is impossible. Default: as the platform allows. */
-  readonly collect?: (() => void) | null;
+  /** Tells which storages are dead; null where nobody can. Default: this engine's. */
+  readonly collector?: Collector | null;
 }
 
 export class Heap implements AddressSpace, SlotOwner {
@@ -53,15 +54,17 @@ export class Heap implements AddressSpace, SlotOwner {
   readonly maxBytes = 2 ** 31 - PAGE;
   readonly memory: WebAssembly.Memory;
   private readonly allocator = new Allocator();
-  /** The storages in the heap, weakly where their death can be seen. */
-  private readonly residents = new Map<Slot, WeakRef<Storage> | null>();
-  private readonly finalizers: FinalizationRegistry<Slot>;
-  private readonly collect: (() => void) | null;
+  /** The storages in the heap. */
+  private readonly residents = new Set<Slot>();
+  private readonly watch: Watch | null;
+  /** Where nobody watches. */
+  private readonly finalizers = new FinalizationRegistry<Slot>((slot) => {
+    this.release(slot);
+  });
   private limit: number;
   private clock = 0;
   private residentBytes = 0;
   private peakBytes = 0;
-  private collections = 0;
   private evictions = 0;
   private reloads = 0;
   /** Bytes up to which the heap grows at once: the limit, or more when that proved too little for what is in use. */
@@ -76,15 +79,16 @@ export class Heap implements AddressSpace, SlotOwner {
   private block: ArgumentBlock | null = null;
   private blockAddress = 0;
 
-  constructor({ limit, collect = collectNow }: HeapOptions) {
+  constructor({ limit, collector = ofThisEngine }: HeapOptions) {
     this.memory = linearMemory();
     this.limit = limit;
     this.roof = limit;
-    this.collect = collect;
+    this.watch =
+      collector &&
+      new Watch(collector, (slot) => {
+        this.release(slot);
+      });
     this.allocator.extend(RESERVED, this.memory.buffer.byteLength - RESERVED);
-    this.finalizers = new FinalizationRegistry((slot) => {
-      this.release(slot);
-    });
   }
 
   /** @throws RuntimeError when the size is no size, or there is no room even after recycling */
@@ -168,14 +172,14 @@ export class Heap implements AddressSpace, SlotOwner {
   }
 
   stats(): HeapStats {
-    const { residentBytes, peakBytes, limit, collections, evictions, reloads } = this;
+    const { residentBytes, peakBytes, limit, evictions, reloads } = this;
     return {
       heapBytes: this.memory.buffer.byteLength,
       residentBytes,
       storages: this.residents.size,
       peakBytes,
       limitBytes: limit,
-      collections,
+      collections: this.watch?.collections ?? 0,
       evictions,
       reloads,
     };
@@ -187,10 +191,10 @@ export class Heap implements AddressSpace, SlotOwner {
 
   /** Books a storage whose slot has an address. */
   private settle(storage: Storage, slot: Slot): void {
-    // A weak reference keeps its target to the end of the task: only where that time can be cut short is one of use.
     slot.scope?.hold(slot);
-    this.residents.set(slot, this.collect === null ? null : new WeakRef(storage));
-    this.finalizers.register(storage, slot, slot);
+    this.residents.add(slot);
+    if (this.watch === null) this.finalizers.register(storage, slot, slot);
+    else this.watch.add(storage);
     slot.lastUse = ++this.clock;
     this.residentBytes += slot.size;
     this.peakBytes = Math.max(this.peakBytes, this.residentBytes);
@@ -203,7 +207,8 @@ export class Heap implements AddressSpace, SlotOwner {
     slot.scope?.drop(slot);
     slot.address = 0;
     this.residents.delete(slot);
-    this.finalizers.unregister(slot);
+    if (this.watch === null) this.finalizers.unregister(slot);
+    else this.watch.drop(slot);
     this.residentBytes -= slot.size;
   }
 
@@ -212,6 +217,7 @@ export class Heap implements AddressSpace, SlotOwner {
     // What can never fit should not drive the others out first.
     if (size > MAX_PAGES * PAGE - RESERVED) throw this.outOfMemory(size);
     this.allocatedSince += size;
+    this.watch?.taking(size);
     let address = this.allocator.allocate(size);
     if (address >= 0) return address;
     this.weigh();
@@ -265,14 +271,10 @@ export class Heap implements AddressSpace, SlotOwner {
 
   /** Recycles the blocks of dead storages; false when it was not worth trying. */
   private collectDead(size: number): boolean {
-    if (this.collect === null || this.allocatedSince < this.patience) return false;
+    if (this.watch === null || this.allocatedSince < this.patience) return false;
     const before = this.residentBytes;
     // Some engines clear only at the second collection what the first one found dead.
-    for (let attempt = 0; attempt < 2 && this.residentBytes > before - size; attempt++) {
-      this.collect();
-      this.collections++;
-      for (const [slot, ref] of this.residents) if (ref!.deref() === undefined) this.release(slot);
-    }
+    for (let attempt = 0; attempt < 2 && this.residentBytes > before - size; attempt++) this.watch.sweep();
     const freed = before - this.residentBytes;
     this.patience = freed > before / 4 ? 0 : Math.max(this.limit - freed, MEBIBYTE);
     this.allocatedSince = 0;
@@ -281,7 +283,7 @@ export class Heap implements AddressSpace, SlotOwner {
 
   /** Moves the least recently used storages out until there is a place; −1 when all that may go has gone. */
   private evictFor(size: number): number {
-    const movable = [...this.residents.keys()]
+    const movable = [...this.residents]
       .filter((slot) => slot.pins === 0)
       .sort((a, b) => a.lastUse - b.lastUse);
     // More than asked for, so that the next allocations need not sort again.

@@ -9,12 +9,13 @@ export interface MemoryStats extends HeapStats {
   /** Bytes of scratch memory, which is kept for reuse; part of what is in use. */
   readonly workspaceBytes: number;
   /**
-   * Natively: bytes of buffers that V8 has not collected yet. It does not tell whose they are, nor which are dead, so
-   * the program's own buffers are among them. They are part of `residentBytes`, and as far as anybody looked, of
-   * `peakBytes`; `storages` cannot count them.
+   * Natively: bytes of storages that are not known to be dead. They are part of `residentBytes`, and as far as anybody
+   * looked, of `peakBytes`. Small storages, and all of them where V8 cannot be asked for its dead, are V8's to collect:
+   * it does not tell whose its buffers are, so small ones are left out, and where all are V8's, the program's own count
+   * among them.
    */
-  readonly bufferBytes: number;
-  /** Natively: bytes that were given back and are kept for reuse. Not part of `bufferBytes`. */
+  readonly nativeBytes: number;
+  /** Natively: bytes that were given back and are kept for reuse. Not part of `nativeBytes`. */
   readonly keptBytes: number;
 }
 
@@ -49,11 +50,23 @@ export const memoryStats = (): MemoryStats => {
   let workspaceBytes = 0;
   for (const { byteLength } of workspaces.values()) workspaceBytes += byteLength;
   const stats = heap.stats();
-  const keptBytes = nativeMemory()?.keptBytes ?? 0;
-  const bufferBytes = nativeMemory() === null ? 0 : process.memoryUsage().arrayBuffers - keptBytes;
-  const residentBytes = stats.residentBytes + bufferBytes;
+  const memory = nativeMemory();
+  const watched = memory?.watched;
+  const keptBytes = memory?.keptBytes ?? 0;
+  const nativeBytes =
+    memory === null ? 0 : (watched?.bytes ?? process.memoryUsage().arrayBuffers - keptBytes);
+  const residentBytes = stats.residentBytes + nativeBytes;
   peakBytes = Math.max(peakBytes, stats.peakBytes, residentBytes);
-  return { ...stats, residentBytes, peakBytes, workspaceBytes, bufferBytes, keptBytes };
+  return {
+    ...stats,
+    residentBytes,
+    storages: stats.storages + (watched?.count ?? 0),
+    collections: stats.collections + (watched?.collections ?? 0),
+    peakBytes,
+    workspaceBytes,
+    nativeBytes,
+    keptBytes,
+  };
 };
 let peakBytes = 0;
 

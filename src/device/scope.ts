@@ -7,7 +7,7 @@ import type { Slot, SlotScope, Storage } from './storage.ts';
 
 let innermost: Scope | null = null;
 
-/** A scope keeps so many bytes outside the heap from the collector, in order to give them back for reuse. */
+/** Of bytes that are V8's to collect, a scope keeps so many from it, in order to give them back for reuse. */
 const HELD_BYTES = 128 * 2 ** 20;
 
 /**
@@ -18,8 +18,8 @@ const HELD_BYTES = 128 * 2 ** 20;
 export class Scope implements Disposable, SlotScope {
   private readonly outer = innermost;
   /**
-   * Those in the heap, and as many of native ones as it may hold. All others learn from `ended` that they were given
-   * back: they hold their bytes, so who holds the slot would keep them from being collected.
+   * Those that are watched, and as many as it may hold of those whose bytes V8 collects. All others learn from `ended`
+   * that they were given back: they hold their bytes, so who holds the slot would keep them from being collected.
    */
   readonly slots = new Set<Slot>();
   private outsideBytes = 0;
@@ -46,7 +46,7 @@ export class Scope implements Disposable, SlotScope {
   }
 
   hold(slot: Slot): void {
-    if (slot.address === 0) {
+    if (isV8s(slot)) {
       if (slot.native === 0 || this.outsideBytes + slot.size > HELD_BYTES) return;
       this.outsideBytes += slot.size;
     }
@@ -54,7 +54,7 @@ export class Scope implements Disposable, SlotScope {
   }
 
   drop(slot: Slot): void {
-    if (this.slots.delete(slot) && slot.address === 0) this.outsideBytes -= slot.size;
+    if (this.slots.delete(slot) && isV8s(slot)) this.outsideBytes -= slot.size;
   }
 
   [Symbol.dispose](): void {
@@ -65,6 +65,9 @@ export class Scope implements Disposable, SlotScope {
     for (const slot of this.slots) slot.owner.release(slot);
   }
 }
+
+/** Whether a slot holds its bytes, which V8 collects. */
+const isV8s = ({ address, watch }: Slot): boolean => address === 0 && watch === null;
 
 /** Notes a new storage in the innermost scope. */
 export const noteAllocation = (storage: Storage): void => innermost?.add(storage);

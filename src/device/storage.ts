@@ -1,6 +1,7 @@
 /** A tensor's memory, as its owner holds it. */
 import { RuntimeError } from '../errors.ts';
 import { Allocator } from './allocator.ts';
+import { INSPECT, inspected } from './reclaim.ts';
 
 /**
  * Where a storage's bytes are: in linear memory, or outside of it in a buffer that V8 collects. Owners know slots, never
@@ -25,6 +26,11 @@ export interface Slot {
   owner: SlotOwner;
   /** At whose end it is given back. */
   scope: SlotScope | null;
+  /** Who notices when the storage is dead; null where its bytes are for V8 to collect. */
+  watch: SlotWatch | null;
+  /** How many looks of the watch it has outlived, and the last that saw it. */
+  age: number;
+  seen: number;
 }
 
 /** Who has slots' bytes. */
@@ -33,6 +39,12 @@ export interface SlotOwner {
   release(slot: Slot): void;
   /** Copies the bytes out, and has nothing to do with the slot any more. */
   surrender(slot: Slot, into: Uint8Array): void;
+}
+
+/** Who notices that storages are dead. */
+export interface SlotWatch {
+  /** Forgets a slot: its storage was disposed, or its bytes have another owner. */
+  drop(slot: Slot): void;
 }
 
 /** What gives slots back together. */
@@ -60,6 +72,9 @@ export const slotFor = (bytes: number, owner: SlotOwner): Slot => {
     lastUse: 0,
     owner,
     scope: null,
+    watch: null,
+    age: 0,
+    seen: 0,
   };
 };
 
@@ -79,6 +94,11 @@ export class Storage {
     readonly byteLength: number,
     /** @internal */ readonly slot: Slot,
   ) {}
+
+  /** How Node shows a storage, and how a watch sees that it is alive. @internal */
+  [INSPECT](): string {
+    return inspected(this) ? '' : `Storage of ${String(this.byteLength)} bytes`;
+  }
 
   get disposed(): boolean {
     return this.slot.disposed || this.slot.scope?.ended === true;

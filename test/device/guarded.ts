@@ -8,7 +8,8 @@
  */
 import { call, definedOps } from '../../src/autograd/op.ts';
 import { launch } from '../../src/device/launch.ts';
-import { NativeMemory, type Block, type BlockSource } from '../../src/device/native/memory.ts';
+import type { Block, BlockSource } from '../../src/device/native/blocks.ts';
+import { NativeMemory } from '../../src/device/native/memory.ts';
 import { processor } from '../../src/device/native/processor.ts';
 import { allocate, releaseWorkspaces } from '../../src/device/memory.ts';
 import { Scope } from '../../src/device/scope.ts';
@@ -73,7 +74,13 @@ const part = (name: string, work: () => void): void => {
 };
 
 setTarget(target);
-setTarget({ ...currentTarget(), kernels: new Map(), memory: new NativeMemory(new Guarded()), pool: null });
+const guarded = new Guarded();
+setTarget({
+  ...currentTarget(),
+  kernels: new Map(),
+  memory: new NativeMemory(guarded, guarded, null),
+  pool: null,
+});
 const lanes = currentTarget().machine.lanes('f32');
 
 if (what === 'astray') {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Allocator } from '../../src/device/allocator.ts';
 import { Heap } from '../../src/device/heap.ts';
-import { collectNow } from '../../src/device/reclaim.ts';
+import { collector } from '../../src/device/reclaim.ts';
 import type { Storage } from '../../src/device/storage.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -56,10 +56,10 @@ describe('The allocator', () => {
 });
 
 describe.each([
-  ['finding dead storages', collectNow],
+  ['finding dead storages', collector],
   ['as in a page, without', null],
-] as const)('The heap, %s', (_, collect) => {
-  const heapOf = (limit: number): Heap => new Heap({ limit, collect });
+] as const)('The heap, %s', (_, collector) => {
+  const heapOf = (limit: number): Heap => new Heap({ limit, collector });
   const fill = (heap: Heap, storage: Storage, value: number): void => void heap.bytes(storage).fill(value);
   const holds = (heap: Heap, storage: Storage, value: number): boolean =>
     heap.bytes(storage).every((byte) => byte === value);
@@ -80,7 +80,7 @@ describe.each([
 
   it('stays bounded in a synchronous loop that forgets its storages', () => {
     const heap = heapOf(64 * MEBIBYTE);
-    const passes = collect === null ? 2000 : 20000;
+    const passes = collector === null ? 2000 : 20000;
     let last = heap.allocate(4);
     for (let k = 0; k < passes; k++) {
       const next = heap.allocate(3_200_000);

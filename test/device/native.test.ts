@@ -5,8 +5,12 @@ import { heap } from '../../src/device/heap.ts';
 import { launch } from '../../src/device/launch.ts';
 import { allocate, bytesOf, memoryStats } from '../../src/device/memory.ts';
 import { askCpu, CPU_BYTES, type Cpu } from '../../src/device/native/cpu.ts';
-import { Buffers, NativeMemory } from '../../src/device/native/memory.ts';
+import { Arenas } from '../../src/device/native/arenas.ts';
+import type { BlockSource } from '../../src/device/native/blocks.ts';
+import { Buffers } from '../../src/device/native/buffers.ts';
+import { NativeMemory } from '../../src/device/native/memory.ts';
 import { processor } from '../../src/device/native/processor.ts';
+import { collector } from '../../src/device/reclaim.ts';
 import { Scope } from '../../src/device/scope.ts';
 import type { Storage } from '../../src/device/storage.ts';
 import { availableTargets, currentTarget, setTarget } from '../../src/device/target.ts';
@@ -28,9 +32,12 @@ const increment = kernel('test increment', { x: inout('i32') }, ({ x }, range) =
   loop(range, (i) => x.set(i, x.scalar(i).add(1)));
 });
 
-describe.runIf(natives.length > 0)('Buffers for native code', () => {
-  const buffers = (): Buffers => new Buffers((buffer) => processor().system.addressOf(buffer));
+const addressOf = (buffer: ArrayBuffer): number => processor().system.addressOf(buffer);
 
+describe.runIf(natives.length > 0).each([
+  ['Buffers', () => new Buffers(addressOf)],
+  ['Arenas', () => new Arenas(addressOf, () => undefined)],
+] as const)('%s', (_, buffers: () => BlockSource) => {
   it('begin at a cache line, where the processor finds what JavaScript wrote', () => {
     const source = buffers();
     for (const bytes of [0, 1, 63, 64, 65, 1000, 1024, 1025, 5000, 123_457, 3 * MEBIBYTE]) {
@@ -73,13 +80,55 @@ describe.runIf(natives.length > 0)('Buffers for native code', () => {
     expect(blocks[1]!.every((block) => again.has(block))).toBe(true);
   });
 
+  it('do not overlap while others come and go', () => {
+    const source = buffers();
+    const held: { begin: number; end: number; give: () => void }[] = [];
+    // Sizes and order by a linear congruential generator.
+    let state = 1;
+    const random = (n: number): number => (state = (state * 48271) % 2147483647) % n;
+    for (let k = 0; k < 3000; k++) {
+      if (held.length > 60 || (held.length > 0 && random(3) === 0)) {
+        held.splice(random(held.length), 1)[0]!.give();
+        continue;
+      }
+      const bytes = random(10) === 0 ? random(20 * MEBIBYTE) : random(300_000);
+      const block = source.take(bytes);
+      const begin = block.address;
+      expect(block.begin + bytes).toBeLessThanOrEqual(block.buffer.byteLength);
+      for (const other of held) expect(begin + bytes <= other.begin || other.end <= begin).toBe(true);
+      held.push({ begin, end: begin + bytes, give: () => source.give(block, bytes) });
+    }
+  });
+
   it('that are too large for the machine are a clear error', () => {
-    expect(() => new NativeMemory(buffers()).allocate(2 ** 46)).toThrow(
+    expect(() => new NativeMemory(buffers(), buffers(), null).allocate(2 ** 46)).toThrow(
       `out of memory: ${String(2 ** 46)} bytes were asked for`,
     );
-    expect(() => new NativeMemory(buffers()).allocate(-1)).toThrow(
+    expect(() => new NativeMemory(buffers(), buffers(), null).allocate(-1)).toThrow(
       'cannot allocate -1 bytes: the size must be a non-negative integer',
     );
+  });
+});
+
+describe.runIf(natives.length > 0)('Arenas that are empty', () => {
+  it('go back to the system, but for as many as may soon be used again', () => {
+    const source = new Arenas(addressOf, () => undefined);
+    collector!.all();
+    const before = process.memoryUsage().arrayBuffers;
+    const held = (): number => process.memoryUsage().arrayBuffers - before;
+    const blocks = Array.from({ length: 40 }, () => source.take(30 * MEBIBYTE));
+    expect(held()).toBeGreaterThan(1200 * MEBIBYTE);
+    for (const block of blocks.splice(0)) source.give(block, 30 * MEBIBYTE);
+    collector!.all();
+    expect(held()).toBeLessThan(700 * MEBIBYTE);
+  });
+
+  it('make room for one block that is larger than what was given back', () => {
+    const source = new Arenas(addressOf, () => undefined);
+    const blocks = Array.from({ length: 8 }, () => source.take(7 * MEBIBYTE));
+    for (const block of blocks) source.give(block, 7 * MEBIBYTE);
+    const joined = source.take(50 * MEBIBYTE);
+    expect(blocks.some(({ buffer }) => buffer === joined.buffer)).toBe(true);
   });
 });
 
@@ -159,8 +208,8 @@ describe.each(natives)('A storage on %s', (target) => {
   it('of a scope is left to the collector where there are many', () => {
     setTarget(target);
     using scope = new Scope();
-    const storages = Array.from({ length: 300 }, () => allocate(MEBIBYTE));
-    expect(scope.slots.size).toBeLessThan(200);
+    const storages = Array.from({ length: 3000 }, () => allocate(MEBIBYTE / 16));
+    expect(scope.slots.size).toBeLessThan(2100);
     scope[Symbol.dispose]();
     expect(storages.every(({ disposed }) => disposed)).toBe(true);
   });

@@ -8,7 +8,7 @@ import {
   workspace,
   releaseWorkspaces,
 } from '../../src/device/memory.ts';
-import { collectNow } from '../../src/device/reclaim.ts';
+import { collector } from '../../src/device/reclaim.ts';
 import { Scope } from '../../src/device/scope.ts';
 import type { Storage } from '../../src/device/storage.ts';
 
@@ -80,9 +80,9 @@ describe('A scope', () => {
 });
 
 describe.each([
-  ['finding dead storages', collectNow],
+  ['finding dead storages', collector],
   ['as in a page, without', null],
-] as const)('A scope over a full heap, %s', (_, collect) => {
+] as const)('A scope over a full heap, %s', (_, collector) => {
   const madeIn = (scope: Scope, heap: Heap, bytes: number): Storage => {
     const storage = heap.allocate(bytes);
     scope.add(storage);
@@ -90,7 +90,7 @@ describe.each([
   };
 
   it('does not hold what nobody else holds', () => {
-    const heap = new Heap({ limit: 32 * MEBIBYTE, collect });
+    const heap = new Heap({ limit: 32 * MEBIBYTE, collector });
     using scope = new Scope();
     let most = 0;
     for (let k = 0; k < 2000; k++) {
@@ -104,7 +104,7 @@ describe.each([
   });
 
   it('gives back what was moved out, and what came back again', () => {
-    const heap = new Heap({ limit: 4 * MEBIBYTE, collect });
+    const heap = new Heap({ limit: 4 * MEBIBYTE, collector });
     const scope = new Scope();
     const made = Array.from({ length: 10 }, () => madeIn(scope, heap, MEBIBYTE));
     const out = made.filter(({ slot }) => slot.address === 0);

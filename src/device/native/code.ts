@@ -3,7 +3,7 @@ import { RuntimeError } from '../../errors.ts';
 import type { Abi } from '../../target/x64/compile.ts';
 import { assemble } from '../../target/x64/encode.ts';
 import type { System } from './ffi.ts';
-import type { Block } from './memory.ts';
+import type { Block } from './blocks.ts';
 import { argumentRegisters, at, instruction, rax } from './registers.ts';
 
 const PAGE = 4096;

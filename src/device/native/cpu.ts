@@ -3,7 +3,7 @@ import type { Abi } from '../../target/x64/compile.ts';
 import { assemble } from '../../target/x64/encode.ts';
 import { placeCode, type Call } from './code.ts';
 import type { System } from './ffi.ts';
-import type { Block } from './memory.ts';
+import type { Block } from './blocks.ts';
 import { argumentRegisters, at, instruction, low, r9, rax, rbx, rcx, rdx } from './registers.ts';
 
 export interface Cpu {

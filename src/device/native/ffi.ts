@@ -21,6 +21,8 @@ export interface System {
    * nothing happens.
    */
   keepFreed(bytes: number): void;
+  /** Tells the system that all of a large piece of memory will be used, so that it may come in large pages. */
+  expectUse(address: number, bytes: number): void;
   /** Where a buffer's first byte is. It stays there while the buffer lives. */
   addressOf(buffer: ArrayBuffer): number;
   /** Memory that was mapped, as JavaScript sees it. */
@@ -83,7 +85,9 @@ const posix = (koffi: typeof Koffi): Rest => {
     from: Uint8Array,
     bytes: number,
   ) => void;
-  const mallopt = malloptOf(library);
+  const mallopt = optional(library, 'mallopt', ['int', 'int']);
+  const madvise = optional(library, 'madvise', ['uint64_t', 'size_t', 'int']);
+  const linux = globalThis.process.platform === 'linux';
   const READ = 1;
   const WRITE = 2;
   const EXECUTE = 4;
@@ -103,7 +107,13 @@ const posix = (koffi: typeof Koffi): Rest => {
       mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX);
       mallopt(M_TRIM_THRESHOLD, bytes);
     },
-    startThread: globalThis.process.platform === 'linux' ? threadStarter(library) : null,
+    expectUse(address, bytes) {
+      if (!linux) return;
+      const begin = Math.ceil(address / PAGE) * PAGE;
+      const end = Math.floor((address + bytes) / PAGE) * PAGE;
+      if (end > begin) madvise(begin, end - begin, MADV_HUGEPAGE);
+    },
+    startThread: linux ? threadStarter(library) : null,
   };
 };
 
@@ -134,10 +144,14 @@ const threadStarter = (library: Koffi.LibraryHandle): System['startThread'] => {
   };
 };
 
-/** glibc alone has it. */
-const malloptOf = (library: Koffi.LibraryHandle): ((parameter: number, value: number) => number) => {
+/** A function that not every C library has; where it is absent, it does nothing. */
+const optional = (
+  library: Koffi.LibraryHandle,
+  name: string,
+  parameters: string[],
+): ((...args: number[]) => number) => {
   try {
-    return library.func('mallopt', 'int', ['int', 'int']) as (...args: number[]) => number;
+    return library.func(name, 'int', parameters) as (...args: number[]) => number;
   } catch {
     return () => 0;
   }
@@ -146,6 +160,8 @@ const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
 /** What is larger gets pages of its own, and gives them back at once. */
 const MMAP_THRESHOLD_MAX = 32 * 2 ** 20;
+const MADV_HUGEPAGE = 14;
+const PAGE = 4096;
 
 const windows = (koffi: typeof Koffi): Rest => {
   const library = koffi.load('kernel32.dll');
@@ -186,6 +202,7 @@ const windows = (koffi: typeof Koffi): Rest => {
       (access !== 'execute' || FlushInstructionCache(THIS_PROCESS, address, bytes) !== 0),
     copy: (address, bytes) => RtlMoveMemory(address, bytes, bytes.length),
     keepFreed: () => undefined,
+    expectUse: () => undefined,
     startThread: null,
   };
 };

@@ -1,9 +1,12 @@
 /** This machine's processor, for code of our own. Found when it is first asked for, once. */
 import { RuntimeError } from '../../errors.ts';
+import { collector } from '../reclaim.ts';
 import { CALL_BYTES, makeCall, placeCode, type Call } from './code.ts';
 import { askCpu, CPU_BYTES, type Cpu } from './cpu.ts';
 import { connectSystem, type System } from './ffi.ts';
-import { Buffers, NativeMemory } from './memory.ts';
+import { Arenas } from './arenas.ts';
+import { Buffers } from './buffers.ts';
+import { NativeMemory } from './memory.ts';
 
 export interface Processor {
   readonly system: System;
@@ -22,13 +25,17 @@ const find = (): Processor => {
   const arch = globalThis.process?.arch as string | undefined;
   if (arch !== 'x64') throw new RuntimeError(`the processor is ${arch ?? 'unknown'}, not x64`);
   const system = connectSystem();
-  const buffers = new Buffers((buffer) => system.addressOf(buffer));
+  const addressOf = (buffer: ArrayBuffer): number => system.addressOf(buffer);
+  const buffers = new Buffers(addressOf);
+  const arenas = new Arenas(addressOf, (address, bytes) => {
+    system.expectUse(address, bytes);
+  });
   system.keepFreed(FREED_BYTES);
   const call = makeCall(system, buffers.take(CALL_BYTES));
   return {
     system,
     cpu: askCpu(system, call, buffers.take(CPU_BYTES)),
-    memory: new NativeMemory(buffers),
+    memory: new NativeMemory(buffers, arenas, collector),
     call,
     place: (code) => placeCode(system, code),
   };
