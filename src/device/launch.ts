@@ -4,6 +4,7 @@ import type { KernelDefinition, Spec } from '../lang/kernel.ts';
 import { printKernel } from '../lang/print.ts';
 import { MAX_PARAMETERS, type AddressSpace } from './address-space.ts';
 import { debugging, debugPrint } from './debug.ts';
+import { recording, type Launched, type Recorder } from './recording.ts';
 import { checkAlive, Storage } from './storage.ts';
 import { currentTarget, type CompiledKernel, type Target } from './target.ts';
 import { share } from './threads/share.ts';
@@ -65,8 +66,12 @@ export const launch = <S extends Spec>(
     throw new RuntimeError(`${definition.name}: [${String(begin)}, ${String(end)}) is no range of indices`);
   }
   if (!writeArguments(definition, given, memory)) {
-    bringIn(definition, given, memory);
+    bringIn(storagesOf(definition, given), memory);
     writeArguments(definition, given, memory);
+  }
+  const recorder = recording();
+  if (recorder !== null) {
+    recorder.launched({ ...writtenDown(definition, given, memory, recorder), run, begin, end, grain });
   }
   // Bringing storages in may have moved the block.
   const { address } = memory.argumentBlock();
@@ -134,12 +139,72 @@ const integer = (kernel: string, name: string, value: number): bigint => {
   return BigInt(Math.trunc(value));
 };
 
-/** Makes all tensors of a call resident; bringing one in must not push another out. */
-const bringIn = ({ parameters }: KernelDefinition, given: Given, memory: AddressSpace): void => {
-  const storages = parameters
+const storagesOf = ({ parameters }: KernelDefinition, given: Given): readonly Storage[] =>
+  parameters
     .filter(({ kind }) => kind === 'tensor')
     .map(({ name }) => given[name] as Region | Storage)
     .map((value) => (value instanceof Storage ? value : value.storage));
+
+/** The arguments as they are in their block. */
+const writtenDown = (
+  { parameters }: KernelDefinition,
+  given: Given,
+  memory: AddressSpace,
+  recorder: Recorder,
+): Pick<Launched, 'words' | 'tensors'> => ({
+  words: memory.argumentBlock().words.slice(0, 2 * parameters.length),
+  tensors: parameters.flatMap((parameter, k) => {
+    if (parameter.kind !== 'tensor') return [];
+    const value = given[parameter.name] as Region | Storage;
+    const { storage, byteOffset } = value instanceof Storage ? { storage: value, byteOffset: 0 } : value;
+    return [
+      { word: 2 * k, source: recorder.sourceOf(storage), byteOffset, written: parameter.access !== 'in' },
+    ];
+  }),
+});
+
+/**
+ * Makes a launch again.
+ *
+ * @param storages  by the numbers of its recorder
+ */
+export const relaunch = (launched: Launched, storages: readonly Storage[]): void => {
+  const { pool, memory } = currentTarget();
+  if (!rewriteArguments(launched, storages, memory)) {
+    bringIn(
+      launched.tensors.map(({ source }) => storages[source]!),
+      memory,
+    );
+    rewriteArguments(launched, storages, memory);
+  }
+  const { address } = memory.argumentBlock();
+  share(pool, launched.run, address, launched.begin, launched.end, launched.grain);
+};
+
+/** As `writeArguments`, of a launch whose arguments were checked when it was made first. */
+const rewriteArguments = (
+  { words: given, tensors }: Launched,
+  storages: readonly Storage[],
+  memory: AddressSpace,
+): boolean => {
+  const { words } = memory.argumentBlock();
+  for (let k = 0; k < given.length; k++) words[k] = given[k]!;
+  let allIn = true;
+  for (let k = 0; k < tensors.length; k++) {
+    const { word, source, byteOffset, written } = tensors[k]!;
+    const storage = storages[source]!;
+    if (written) storage.changes++;
+    const start = memory.find(storage.slot);
+    if (start === 0) allIn = false;
+    const address = start + byteOffset;
+    words[word] = address;
+    words[word + 1] = address / 2 ** 32;
+  }
+  return allIn;
+};
+
+/** Makes all tensors of a call resident; bringing one in must not push another out. */
+const bringIn = (storages: readonly Storage[], memory: AddressSpace): void => {
   for (const { slot } of storages) slot.pins++;
   try {
     for (const storage of storages) memory.resident(storage);

@@ -1,6 +1,7 @@
 /** The CPU's memory as the rest of the library uses it. */
 import { heap, type HeapStats } from './heap.ts';
 import { nativeMemory } from './native/processor.ts';
+import { recording } from './recording.ts';
 import { noteAllocation } from './scope.ts';
 import { checkAlive, type Storage } from './storage.ts';
 import { currentTarget } from './target.ts';
@@ -21,6 +22,7 @@ export interface MemoryStats extends HeapStats {
 
 /** Uninitialised memory, given back at the end of the scope in which it was allocated, if there is one. */
 export const allocate = (bytes: number): Storage => {
+  recording()?.refuse();
   const storage = allocateUnscoped(bytes);
   noteAllocation(storage);
   return storage;
@@ -32,6 +34,7 @@ export const allocateUnscoped = (bytes: number): Storage => currentTarget().memo
 /** Where a storage's bytes are for JavaScript, which may write to them. Valid until memory is next allocated or used. */
 export const placeOf = (storage: Storage): { buffer: ArrayBufferLike; begin: number } => {
   checkAlive(storage);
+  recording()?.refuse();
   storage.changes++;
   const { outside, begin } = storage.slot;
   if (outside !== null) return { buffer: outside, begin };
@@ -90,6 +93,11 @@ export const setMemoryLimit = (bytes: number): void => {
  * Under pressure it moves out of the heap like a tensor, with its contents: an op may come back for what it packed.
  */
 export const workspace = (name: string, bytes: number): Storage => {
+  const storage = workspaceOf(name, bytes);
+  recording()?.workspace(name, bytes, storage);
+  return storage;
+};
+const workspaceOf = (name: string, bytes: number): Storage => {
   const kept = workspaces.get(name);
   if (kept !== undefined && kept.byteLength >= bytes) return kept;
   workspaces.delete(name);

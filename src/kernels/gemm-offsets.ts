@@ -8,10 +8,10 @@
  * @see Matthews 2018, "High-Performance Tensor Contraction without Transposition", arXiv:1607.00291: the
  *      block-scatter matrix
  */
-import { allocateUnscoped, bytesOf } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Pointer, Value } from '../lang/index.ts';
+import { keptTable } from './tables.ts';
 
 /** An axis of a tensor as an axis of a matrix goes over it: `size` positions, `step` elements apart. */
 export interface Walk {
@@ -63,39 +63,15 @@ export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array
   return table;
 };
 
-/** Tables are kept, for layers come again in every step: at most this many bytes. */
-const KEPT_BYTES = 8 * 2 ** 20;
-const kept = new Map<string, Storage>();
-let keptBytes = 0;
-
 /** An axis as text, the same for the same axis only. */
 export const axisForm = ({ walks, phases }: Axis): string =>
   `${walks.map(({ size, step, distinct = size }) => `${String(size)}*${String(step)}/${String(distinct)}`).join()}:${
     phases === undefined ? '' : `${String(phases.count)}*${String(phases.pitch)}`
   }`;
 
-/** A table in memory, made when it is not there yet. Whoever holds it keeps it alive. */
-export const offsetTable = (axis: Axis, multiple = 1): Storage => {
-  const key = `${axisForm(axis)}/${String(multiple)}`;
-  let table = kept.get(key);
-  if (table !== undefined) {
-    // A Map remembers the order of insertion: the first is the one that was not used for longest.
-    kept.delete(key);
-    kept.set(key, table);
-    return table;
-  }
-  const offsets = offsetsOf(axis, multiple);
-  table = allocateUnscoped(offsets.byteLength);
-  bytesOf(table).set(new Uint8Array(offsets.buffer));
-  keptBytes += offsets.byteLength;
-  for (const [oldKey, old] of kept) {
-    if (keptBytes <= KEPT_BYTES) break;
-    kept.delete(oldKey);
-    keptBytes -= old.byteLength;
-  }
-  kept.set(key, table);
-  return table;
-};
+/** The table of an axis: see `offsetsOf`. */
+export const offsetTable = (axis: Axis, multiple = 1): Storage =>
+  keptTable(`${axisForm(axis)}/${String(multiple)}`, () => offsetsOf(axis, multiple));
 
 /** Whether `width` entries of a table follow one another, so that a vector can take what they point at. */
 export const consecutive = (table: Pointer, width: number): Value => {

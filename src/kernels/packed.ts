@@ -7,6 +7,7 @@
  * change or are used no more, for which there is a bound.
  */
 import { allocateUnscoped, workspace } from '../device/memory.ts';
+import { recordedBy, recording } from '../device/recording.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
 
@@ -17,11 +18,14 @@ interface Entry {
   /** The state of the source that was packed, or only seen. */
   changes: number;
   packed: Storage | null;
+  /** Grows from use to use, whichever entry is used. */
+  lastUse: number;
 }
 
 const entries = new WeakMap<Storage, Map<string, Entry>>();
-/** Entries that keep something, in the order of their use. */
+/** Entries that keep something. */
 const keeping = new Set<Entry>();
+let uses = 0;
 let keptBytes = 0;
 
 /**
@@ -38,31 +42,58 @@ export const keptForm = (
   pack: (into: Storage) => void,
 ): Storage | null => {
   const key = `${currentTarget().machine.name} ${form}`;
-  let forms = entries.get(source);
-  if (forms === undefined) entries.set(source, (forms = new Map<string, Entry>()));
-  const entry = forms.get(key);
+  const recorder = recording();
+  if (recorder === null) return keep(source, key, bytes, pack);
+  const found = recordedBy(null, () => keep(source, key, bytes, pack));
+  recorder.kept(source, key, bytes, found);
+  return found;
+};
+
+const keep = (source: Storage, key: string, bytes: number, pack: (into: Storage) => void): Storage | null => {
+  const entry = entries.get(source)?.get(key);
   if (entry?.changes !== source.changes) {
-    if (entry !== undefined) drop(entry);
-    forms.set(key, { changes: source.changes, packed: null });
+    noteSource(source, key);
     return null;
   }
-  if (entry.packed !== null && !entry.packed.disposed) {
-    keeping.delete(entry);
-    keeping.add(entry);
-    return entry.packed;
-  }
+  const kept = using(entry);
+  if (kept !== null) return kept;
   if (bytes > KEPT_BYTES) return null;
   drop(entry);
   const packed = allocateUnscoped(bytes);
   pack(packed);
   entry.packed = packed;
+  entry.lastUse = ++uses;
   keeping.add(entry);
   keptBytes += packed.byteLength;
-  for (const oldest of keeping) {
-    if (keptBytes <= KEPT_BYTES) break;
-    drop(oldest);
-  }
+  if (keptBytes > KEPT_BYTES) dropOldest();
   return packed;
+};
+
+/** What an entry keeps, which is in use again. */
+const using = (entry: Entry): Storage | null => {
+  if (entry.packed === null || entry.packed.disposed) return null;
+  entry.lastUse = ++uses;
+  return entry.packed;
+};
+
+/** What `keptForm` found under a key, if it would find it now; undefined if it would have to pack it. */
+export const foundAgain = (source: Storage, key: string, bytes: number): Storage | null | undefined => {
+  const entry = entries.get(source)?.get(key);
+  if (entry?.changes !== source.changes || bytes > KEPT_BYTES) return null;
+  return using(entry) ?? undefined;
+};
+
+/** A source is seen in a state in which it was not seen before. */
+export const noteSource = (source: Storage, key: string): void => {
+  let forms = entries.get(source);
+  if (forms === undefined) entries.set(source, (forms = new Map<string, Entry>()));
+  const entry = forms.get(key);
+  if (entry === undefined) {
+    forms.set(key, { changes: source.changes, packed: null, lastUse: 0 });
+    return;
+  }
+  drop(entry);
+  entry.changes = source.changes;
 };
 
 /** The same, or what was packed into the workspace of that name. */
@@ -88,6 +119,13 @@ const drop = (entry: Entry): void => {
   keeping.delete(entry);
   keptBytes -= packed.byteLength;
   packed.dispose();
+};
+
+const dropOldest = (): void => {
+  for (const entry of [...keeping].sort((a, b) => a.lastUse - b.lastUse)) {
+    if (keptBytes <= KEPT_BYTES) break;
+    drop(entry);
+  }
 };
 
 /** Gives all packed operands back. */

@@ -1,8 +1,8 @@
 /** Windows along one axis, as tables that kernels read: clipping is settled before they run. */
 import type { PoolGeometry } from '../device/backend.ts';
 import type { Region } from '../device/launch.ts';
-import { bytesOf, workspace } from '../device/memory.ts';
 import type { Pointer, Value } from '../lang/index.ts';
+import { keptTable } from './tables.ts';
 
 export interface Windows {
   /** The first place of each window that exists. */
@@ -71,11 +71,9 @@ export const wholeWindows = (
 };
 
 /** The table in memory: all starts, then all ends, then all weights. */
-export const tableOf = (name: string, { starts, ends, weights }: Windows): Region => {
-  const numbers = Int32Array.from([...starts, ...ends, ...weights]);
-  const storage = workspace(`windows of ${name}`, Math.max(numbers.byteLength, 4));
-  bytesOf(storage).set(new Uint8Array(numbers.buffer));
-  return { storage, byteOffset: 0 };
+export const tableOf = ({ starts, ends, weights }: Windows): Region => {
+  const numbers = [...starts, ...ends, ...weights];
+  return { storage: keptTable(`windows ${numbers.join()}`, () => Int32Array.from(numbers)), byteOffset: 0 };
 };
 
 /** Such a table as a kernel reads it. */

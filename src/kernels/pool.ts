@@ -59,8 +59,8 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
   const [found, finishFound] = writable(positions);
   const shared = {
     positions: region(found),
-    row_windows: tableOf('rows', slidingWindows(oh, h, geometry, 0)),
-    column_windows: tableOf('columns', slidingWindows(ow, w, geometry, 1)),
+    row_windows: tableOf(slidingWindows(oh, h, geometry, 0)),
+    column_windows: tableOf(slidingWindows(ow, w, geometry, 1)),
     h,
     w,
   };
@@ -195,7 +195,7 @@ const means = (out: View, x: View, plan: Plan): void => {
   }
   const { geometry, rows, columns } = plan;
   if (channelsInside(out, x)) {
-    const tables = { row_windows: tableOf('rows', rows), column_windows: tableOf('columns', columns) };
+    const tables = { row_windows: tableOf(rows), column_windows: tableOf(columns) };
     const args = { ...channelArguments(out, x), ...tables };
     const grain = grainOf({ bytes: rowBytes(x) });
     launchNamed(meanOfChannels({ dtype, gradient: false }), args, images * out.shape[2]!, { grain });
@@ -239,7 +239,7 @@ const meansGrad = (gradInput: View, grad: View, plan: Plan): void => {
   const rows = windowsOver(plan.rows, h);
   const columns = windowsOver(plan.columns, w);
   if (channelsInside(gradInput, grad)) {
-    const tables = { row_windows: tableOf('rows', rows), column_windows: tableOf('columns', columns) };
+    const tables = { row_windows: tableOf(rows), column_windows: tableOf(columns) };
     const args = { ...channelArguments(gradInput, grad), ...tables };
     const grain = grainOf({ bytes: rowBytes(gradInput) });
     launchNamed(meanOfChannels({ dtype, gradient: true }), args, images * h, { grain });
@@ -289,8 +289,8 @@ const byRows = (
       storage: workspace('pooled lines', planes * w * elementBytes[elementOf(x.dtype)]),
       byteOffset: 0,
     },
-    row_windows: tableOf('rows', rows),
-    column_windows: tableOf('columns', columns),
+    row_windows: tableOf(rows),
+    column_windows: tableOf(columns),
     h,
     w,
     oh: out.shape[2]!,

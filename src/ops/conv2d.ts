@@ -187,17 +187,7 @@ export const conv2d = (
   const batched = input.ndim === 4 ? input : input.unsqueeze(0);
   const p: ConvGeometry = { stride: steps, dilation: dilations, padding: pads, groups };
   checkGeometry(p);
-  checkChannels(
-    batched,
-    weight,
-    groups,
-    named
-      ? pads
-      : [
-          [0, 0],
-          [0, 0],
-        ],
-  );
+  checkChannels(batched, weight, groups, named ? pads : noPadding);
   checkBiasShape(weight, bias);
   checkExtent(batched, weight, p);
   checkNotEmpty(batched);
@@ -211,6 +201,10 @@ export const conv2d = (
 };
 
 type Padding = ConvGeometry['padding'];
+const noPadding: Padding = [
+  [0, 0],
+  [0, 0],
+];
 
 const checkTensor = (name: string, position: number, value: unknown, remedy = ''): void => {
   if (value instanceof Tensor) return;
@@ -233,6 +227,7 @@ const pairOf = (
   spatial: number,
   wrongLength: typeof wrongList,
 ): readonly [number, number] => {
+  if (spatial === 2 && Number.isInteger(value)) return [value as number, value as number];
   const list = typeof value === 'number' ? [value] : value;
   if (list.length !== 1 && list.length !== spatial) {
     throw new RuntimeError(wrongLength(name, list, spatial));
@@ -260,11 +255,7 @@ const namedPadding = (
   stride: readonly number[],
   dilation: readonly number[],
 ): Padding => {
-  if (name === 'valid')
-    return [
-      [0, 0],
-      [0, 0],
-    ];
+  if (name === 'valid') return noPadding;
   if (stride.some((step) => step !== 1))
     throw new RuntimeError("padding='same' is not supported for strided convolutions");
   const around = (axis: number): readonly [number, number] => {
@@ -286,34 +277,35 @@ const checkBiasType = (input: Tensor, bias: Tensor): void => {
 const checkGeometry = ({ groups, padding, stride, dilation }: ConvGeometry): void => {
   if (!Number.isInteger(groups) || groups <= 0)
     throw new RuntimeError('non-positive groups is not supported');
-  if (padding.some(([before, after]) => before < 0 || after < 0))
+  const [[top, bottom], [left, right]] = padding;
+  if (top < 0 || bottom < 0 || left < 0 || right < 0)
     throw new RuntimeError('negative padding is not supported');
-  if (stride.some((step) => step <= 0)) throw new RuntimeError('non-positive stride is not supported');
-  if (dilation.some((step) => step <= 0)) throw new RuntimeError('non-positive dilation is not supported');
+  if (stride[0] <= 0 || stride[1] <= 0) throw new RuntimeError('non-positive stride is not supported');
+  if (dilation[0] <= 0 || dilation[1] <= 0) throw new RuntimeError('non-positive dilation is not supported');
 };
 
 /** `shown`: PyTorch pads one-sidedly before it checks, when the total of `'same'` is odd; its text shows that size. */
 const checkChannels = (input: Tensor, weight: Tensor, groups: number, shown: Padding): void => {
+  const [outs, perGroup] = weight.shape as [number, number];
+  const channels = perGroup * groups;
+  if (outs >= groups && outs % groups === 0 && input.shape[1] === channels) return;
   const size = `[${weight.shape.join(', ')}]`;
   const given = `Given groups=${String(groups)}`;
-  if (weight.shape[0]! < groups) {
+  if (outs < groups) {
     throw new RuntimeError(
       `${given}, expected weight to be at least ${String(groups)} at dimension 0, but got weight of size ${size} instead`,
     );
   }
-  if (weight.shape[0]! % groups !== 0) {
+  if (outs % groups !== 0) {
     throw new RuntimeError(
       `${given}, expected weight to be divisible by ${String(groups)} at dimension 0, but got weight of size [${size}] instead`,
     );
   }
-  const channels = weight.shape[1]! * groups;
-  if (input.shape[1] !== channels) {
-    const extra = shown.map(([before, after]) => after - before);
-    const padded = input.shape.map((n, axis) => n + (extra[axis - 2] ?? 0));
-    throw new RuntimeError(
-      `${given}, weight of size ${size}, expected input[${padded.join(', ')}] to have ${String(channels)} channels, but got ${String(input.shape[1])} channels instead`,
-    );
-  }
+  const extra = shown.map(([before, after]) => after - before);
+  const padded = input.shape.map((n, axis) => n + (extra[axis - 2] ?? 0));
+  throw new RuntimeError(
+    `${given}, weight of size ${size}, expected input[${padded.join(', ')}] to have ${String(channels)} channels, but got ${String(input.shape[1])} channels instead`,
+  );
 };
 
 const checkBiasShape = (weight: Tensor, bias: Tensor | null): void => {
@@ -324,9 +316,11 @@ const checkBiasShape = (weight: Tensor, bias: Tensor | null): void => {
 };
 
 const checkExtent = (input: Tensor, weight: Tensor, { padding, dilation }: ConvGeometry): void => {
-  const padded = [0, 1].map((axis) => input.shape[axis + 2]! + padding[axis]![0] + padding[axis]![1]);
-  const extent = [0, 1].map((axis) => dilation[axis]! * (weight.shape[axis + 2]! - 1) + 1);
-  if (padded.some((size, axis) => size < extent[axis]!)) {
+  const paddedAlong = (axis: 0 | 1): number => input.shape[axis + 2]! + padding[axis][0] + padding[axis][1];
+  const extentAlong = (axis: 0 | 1): number => dilation[axis] * (weight.shape[axis + 2]! - 1) + 1;
+  const padded = [paddedAlong(0), paddedAlong(1)] as const;
+  const extent = [extentAlong(0), extentAlong(1)] as const;
+  if (padded[0] < extent[0] || padded[1] < extent[1]) {
     throw new RuntimeError(
       `Calculated padded input size per channel: (${padded.join(' x ')}). Kernel size: (${extent.join(' x ')}). Kernel size can't be greater than actual input size`,
     );
@@ -345,7 +339,7 @@ const checkWeightType = (input: Tensor, weight: Tensor): void => {
 };
 
 const checkNotEmpty = (input: Tensor): void => {
-  if (input.shape.slice(2).includes(0)) {
+  if (input.shape[2] === 0 || input.shape[3] === 0) {
     throw new RuntimeError(
       `Only zero batch or zero channel inputs are supported, but got input shape: [${input.shape.join(', ')}]`,
     );
@@ -353,7 +347,7 @@ const checkNotEmpty = (input: Tensor): void => {
 };
 
 const checkKernel = (weight: Tensor): void => {
-  if (weight.shape.slice(2).includes(0)) {
+  if (weight.shape[2] === 0 || weight.shape[3] === 0) {
     throw new RuntimeError(
       `kernel size should be greater than zero, but got kernel_height: ${String(weight.shape[2])} kernel_width: ${String(weight.shape[3])}`,
     );

@@ -8,7 +8,8 @@ import { backendOf } from '../tensor/devices.ts';
 import { isChannelsLast, type Tensor } from '../tensor/tensor.ts';
 import type { Pair } from './conv2d.ts';
 
-interface MaxPool extends PoolGeometry {
+interface MaxPool {
+  readonly geometry: PoolGeometry;
   readonly shape: readonly number[];
   /** Filled by the forward pass: where each maximum was found. */
   readonly found: { positions: Tensor | null };
@@ -21,7 +22,7 @@ export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
   forward: ({ x }, p) => {
     const out = allocateInOrder(x, p.shape);
     const positions = allocate(p.shape, 'int32', x.device);
-    backendOf(x.device).maxPool2d(out, positions, x, p);
+    backendOf(x.device).maxPool2d(out, positions, x, p.geometry);
     p.found.positions = positions;
     return out;
   },
@@ -32,10 +33,7 @@ export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
     {
       inputs: { x: [2, 3, 6, 7] },
       params: {
-        kernel: [3, 2],
-        stride: [2, 1],
-        dilation: [1, 2],
-        padding: [1, 0],
+        geometry: { kernel: [3, 2], stride: [2, 1], dilation: [1, 2], padding: [1, 0] },
         shape: [2, 3, 3, 5],
         found: { positions: null },
       },
@@ -67,7 +65,8 @@ export const maxPool2dGradOp = defineOp<
   ],
 });
 
-interface AvgPool extends PoolGeometry {
+interface AvgPool {
+  readonly geometry: PoolGeometry;
   readonly shape: readonly number[];
   readonly countIncludePad: boolean;
   readonly divisor: number | null;
@@ -79,7 +78,7 @@ export const avgPool2dOp = defineOp<{ readonly x: Tensor }, AvgPool>({
   saves: [],
   forward: ({ x }, p) => {
     const out = allocateInOrder(x, p.shape);
-    backendOf(x.device).avgPool2d(out, x, p, p);
+    backendOf(x.device).avgPool2d(out, x, p.geometry, p);
     return out;
   },
   backward: (grad, _, p, { x }) => ({
@@ -89,10 +88,7 @@ export const avgPool2dOp = defineOp<{ readonly x: Tensor }, AvgPool>({
     {
       inputs: { x: [2, 3, 5, 7] },
       params: {
-        kernel: [3, 2],
-        stride: [2, 2],
-        dilation: [1, 1],
-        padding: [1, 1],
+        geometry: { kernel: [3, 2], stride: [2, 2], dilation: [1, 1], padding: [1, 1] },
         shape: [2, 3, 3, 4],
         countIncludePad: false,
         divisor: null,
@@ -107,7 +103,7 @@ export const avgPool2dGradOp = defineOp<{ readonly grad: Tensor }, AvgPool>({
   saves: [],
   forward: ({ grad }, p) => {
     const out = allocate(p.shape, grad.dtype, grad.device);
-    backendOf(grad.device).avgPool2dGrad(out, grad, p, p);
+    backendOf(grad.device).avgPool2dGrad(out, grad, p.geometry, p);
     return out;
   },
   backward: (cotangent, _, p, { grad }) => ({
@@ -117,10 +113,7 @@ export const avgPool2dGradOp = defineOp<{ readonly grad: Tensor }, AvgPool>({
     {
       inputs: { grad: [2, 3, 3, 4] },
       params: {
-        kernel: [3, 2],
-        stride: [2, 2],
-        dilation: [1, 1],
-        padding: [1, 1],
+        geometry: { kernel: [3, 2], stride: [2, 2], dilation: [1, 1], padding: [1, 1] },
         shape: [2, 3, 5, 7],
         countIncludePad: true,
         divisor: null,
@@ -209,9 +202,10 @@ const maxPooled = (
   options: MaxPoolOptions,
 ): { readonly out: Tensor; readonly positions: Tensor } => {
   const batched = batchOf('max_pool2d', x);
-  const g = poolGeometry('max_pool2d', batched, kernelSize, options);
+  const geometry = poolGeometry('max_pool2d', kernelSize, options);
+  const shape = pooledShape(batched, geometry, options.ceilMode);
   const found: MaxPool['found'] = { positions: null };
-  const out = call(maxPool2dOp, { x: batched }, { ...g, found });
+  const out = call(maxPool2dOp, { x: batched }, { geometry, shape, found });
   return { out: x.ndim === 4 ? out : out.squeeze(0), positions: found.positions! };
 };
 
@@ -223,8 +217,13 @@ export const avgPool2d = (
 ): Tensor => {
   if (divisorOverride === 0) throw new RuntimeError('divisor must be not zero');
   const batched = batchOf('avg_pool2d', x);
-  const g = poolGeometry('avg_pool2d', batched, kernelSize, options);
-  const out = call(avgPool2dOp, { x: batched }, { ...g, countIncludePad, divisor: divisorOverride });
+  const geometry = poolGeometry('avg_pool2d', kernelSize, options);
+  const shape = pooledShape(batched, geometry, options.ceilMode);
+  const out = call(
+    avgPool2dOp,
+    { x: batched },
+    { geometry, shape, countIncludePad, divisor: divisorOverride },
+  );
   return x.ndim === 4 ? out : out.squeeze(0);
 };
 
@@ -265,6 +264,7 @@ const batchOf = (op: string, x: Tensor): Tensor => {
 };
 
 const pairOf = (op: string, name: string, value: Pair): readonly [number, number] => {
+  if (Number.isInteger(value)) return [value as number, value as number];
   const list = typeof value === 'number' ? [value] : value;
   if (list.length !== 1 && list.length !== 2) {
     throw new RuntimeError(`${op}: ${name} must either be a single int, or a tuple of two ints`);
@@ -276,57 +276,59 @@ const pairOf = (op: string, name: string, value: Pair): readonly [number, number
 
 const poolGeometry = (
   op: string,
-  x: Tensor,
   kernelSize: Pair,
-  { stride, padding = 0, dilation = 1, ceilMode = false }: MaxPoolOptions,
-): PoolGeometry & { readonly shape: readonly number[] } => {
+  { stride, padding = 0, dilation = 1 }: MaxPoolOptions,
+): PoolGeometry => {
   const kernel = pairOf(op, 'kernel_size', kernelSize);
   const steps = stride === null || stride === undefined ? kernel : pairOf(op, 'stride', stride);
   const pads = pairOf(op, 'padding', padding);
   const dilations = pairOf(op, 'dilation', dilation);
-  if (steps.some((step) => step <= 0)) {
+  if (steps[0] <= 0 || steps[1] <= 0) {
     throw new RuntimeError(
       steps[0] === 0 || steps[1] === 0
         ? 'stride should not be zero'
         : `stride should be greater than zero, but got dH: ${String(steps[0])} dW: ${String(steps[1])}`,
     );
   }
-  if (kernel.some((size) => size <= 0)) {
+  if (kernel[0] <= 0 || kernel[1] <= 0) {
     throw new RuntimeError(
       `kernel size should be greater than zero, but got kH: ${String(kernel[0])} kW: ${String(kernel[1])}`,
     );
   }
-  if (dilations.some((step) => step <= 0)) {
+  if (dilations[0] <= 0 || dilations[1] <= 0) {
     throw new RuntimeError(
       `dilation should be greater than zero, but got dilationH: ${String(dilations[0])} dilationW: ${String(dilations[1])}`,
     );
   }
-  if (pads.some((size, axis) => size < 0 || size > kernel[axis]! / 2)) {
-    const axis = pads.findIndex((size, k) => size < 0 || size > kernel[k]! / 2);
+  for (const axis of [0, 1] as const) {
+    if (pads[axis] >= 0 && pads[axis] <= kernel[axis] / 2) continue;
     throw new RuntimeError(
-      pads[axis]! < 0
+      pads[axis] < 0
         ? `pad must be non-negative, but got pad: ${String(pads[axis])}`
         : `pad should be at most half of kernel size, but got pad=${String(pads[axis])} and kernel_size=${String(kernel[axis])}`,
     );
   }
-  const sizes = [0, 1].map((axis) => {
-    const size = x.shape[axis + 2]!;
-    const span = size + 2 * pads[axis]! - dilations[axis]! * (kernel[axis]! - 1) - 1;
-    const count = (ceilMode ? Math.ceil(span / steps[axis]!) : Math.floor(span / steps[axis]!)) + 1;
+  return { kernel, stride: steps, dilation: dilations, padding: pads };
+};
+
+/** The shape of what windows over `x` give. @throws RuntimeError when there is no window */
+const pooledShape = (
+  x: Tensor,
+  { kernel, stride, dilation, padding }: PoolGeometry,
+  ceilMode = false,
+): readonly number[] => {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const along = (size: number, axis: 0 | 1): number => {
+    const span = size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1;
+    const count = (ceilMode ? Math.ceil(span / stride[axis]) : Math.floor(span / stride[axis])) + 1;
     // The last window must begin inside the input or its padding before it.
-    return ceilMode && (count - 1) * steps[axis]! >= size + pads[axis]! ? count - 1 : count;
-  });
-  if (sizes.some((size) => size < 1)) {
-    const [, c, h, w] = x.shape;
+    return ceilMode && (count - 1) * stride[axis] >= size + padding[axis] ? count - 1 : count;
+  };
+  const [oh, ow] = [along(h, 0), along(w, 1)];
+  if (oh < 1 || ow < 1) {
     throw new RuntimeError(
-      `Given input size: (${String(c)}x${String(h)}x${String(w)}). Calculated output size: (${String(c)}x${sizes.join('x')}). Output size is too small`,
+      `Given input size: (${String(c)}x${String(h)}x${String(w)}). Calculated output size: (${String(c)}x${String(oh)}x${String(ow)}). Output size is too small`,
     );
   }
-  return {
-    kernel,
-    stride: steps,
-    dilation: dilations,
-    padding: pads,
-    shape: [x.shape[0]!, x.shape[1]!, ...sizes],
-  };
+  return [n, c, oh, ow];
 };

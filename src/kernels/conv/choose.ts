@@ -216,6 +216,9 @@ const orderFor = (machine: Machine, correlation: Correlation): Algorithm | null 
   return ordered === 'channels' && !isForChannels(machine, correlation) ? null : ordered;
 };
 
+/** All that choices depend on besides machine and correlation, as text. */
+export const choiceForm = (): string => `${getFloat32ConvPrecision()} ${ordered ?? ''}`;
+
 /** Everything that `work` convolves is done by one algorithm, where it can be: for tests and measurements. */
 export const withAlgorithm = <T>(algorithm: Algorithm, work: () => T): T => {
   const before = ordered;
