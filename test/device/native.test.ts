@@ -111,7 +111,7 @@ describe.runIf(natives.length > 0).each([
 });
 
 describe.runIf(natives.length > 0)('Arenas that are empty', () => {
-  it('go back to the system, but for as many as may soon be used again', () => {
+  it('go back to the system, but for as many as may soon be used again', async () => {
     const source = new Arenas(addressOf, () => undefined);
     collector!.all();
     const before = process.memoryUsage().arrayBuffers;
@@ -119,7 +119,11 @@ describe.runIf(natives.length > 0)('Arenas that are empty', () => {
     const blocks = Array.from({ length: 40 }, () => source.take(30 * MEBIBYTE));
     expect(held()).toBeGreaterThan(1200 * MEBIBYTE);
     for (const block of blocks.splice(0)) source.give(block, 30 * MEBIBYTE);
-    collector!.all();
+    // V8 may free the buffers of what it collected in a thread of its own.
+    for (let turn = 0; turn < 50 && held() > 700 * MEBIBYTE; turn++) {
+      collector!.all();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     expect(held()).toBeLessThan(700 * MEBIBYTE);
   });
 
@@ -208,8 +212,8 @@ describe.each(natives)('A storage on %s', (target) => {
   it('of a scope is left to the collector where there are many', () => {
     setTarget(target);
     using scope = new Scope();
-    const storages = Array.from({ length: 3000 }, () => allocate(MEBIBYTE / 16));
-    expect(scope.slots.size).toBeLessThan(2100);
+    const storages = Array.from({ length: 15_000 }, () => allocate(10_000));
+    expect(scope.slots.size).toBeLessThan(14_000);
     scope[Symbol.dispose]();
     expect(storages.every(({ disposed }) => disposed)).toBe(true);
   });

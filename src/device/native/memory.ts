@@ -17,7 +17,7 @@ import type { Block, BlockSource } from './blocks.ts';
  * From so many bytes on storages are watched: books are kept of each. The others V8 collects for less, and whether their
  * memory was just used matters less.
  */
-const WATCHED = 128 * 1024;
+const WATCHED = 16 * 1024;
 
 export class NativeMemory implements AddressSpace, SlotOwner {
   readonly maxIndex = Number.MAX_SAFE_INTEGER;
