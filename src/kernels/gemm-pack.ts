@@ -1,5 +1,6 @@
 /** Panels: a matrix in the order in which the micro-kernel reads it. */
 import {
+  constant,
   index,
   input,
   iota,
@@ -23,6 +24,14 @@ import { interleaved } from './interleave.ts';
 import { once } from './once.ts';
 
 /**
+ * Panels that follow one another are packed together until a step reads so many bytes: two cache lines, which come
+ * together, where a panel alone may have less than one. A pointwise convolution of 256 channels in WebAssembly, panels of
+ * 32 bytes: 377 µs one by one, 329 by twos, 209 by fours, 228 by eights.
+ */
+const TOGETHER_BYTES = 128;
+const MOST_TOGETHER = 4;
+
+/**
  * Packs panels `begin … end − 1` of a matrix whose element [p, i] is source[depth[p] + across[i]]: a panel is `width`
  * neighbours i, for one p after another. Storage types narrower than what one computes with are widened.
  *
@@ -39,16 +48,18 @@ export const packKernel = once((storage: StorageType, width: number): KernelDefi
     const entryAt = (at: Value): Pointer => new Pointer(depth.builder, depth.param, 'i32', at);
     const offsetAt = (at: Value): Value => entryAt(at).scalar().to('index').mul(bytes);
 
-    /** A panel of neighbours that follow one another: of each step, vectors. */
-    const packRows = (first: Pointer, to: Walker): void => {
+    /** Panels of neighbours that follow one another: of each step, vectors. */
+    const packRows = (first: Pointer, panels: readonly Walker[]): void => {
       loop(
         { begin: depth.address, end: depthEnd },
         (at) => {
           const from = first.plusBytes(offsetAt(at));
-          let j = 0;
-          for (; j + lanes <= width; j += lanes) to.set(j, from.vector(j));
-          for (; j < width; j++) to.set(j, from.scalar(j));
-          to.advance(width);
+          panels.forEach((to, panel) => {
+            let j = 0;
+            for (; j + lanes <= width; j += lanes) to.set(j, from.vector(panel * width + j));
+            for (; j < width; j++) to.set(j, from.scalar(panel * width + j));
+            to.advance(width);
+          });
         },
         { step: storageBytes.i32 },
       );
@@ -111,26 +122,56 @@ export const packKernel = once((storage: StorageType, width: number): KernelDefi
       else inFew(depth.address, depthEnd);
     };
 
-    loop(range, (panel) => {
-      const neighbours = across.plus(panel.mul(width));
-      const lane = (j: Operand): Pointer => source.plus(neighbours.scalar(j).to('index'));
-      const to = out.plus(panel.mul(panelSize));
+    const neighboursOf = (panel: Value): Pointer => across.plus(panel.mul(width));
+    const from = (neighbours: Pointer, j: Operand): Pointer => source.plus(neighbours.scalar(j).to('index'));
+    const packed = (panel: Value): Pointer => out.plus(panel.mul(panelSize));
+    const packOne = (panel: Value): void => {
+      const neighbours = neighboursOf(panel);
+      const to = packed(panel);
       when(
         consecutive(neighbours, width),
-        () => packRows(lane(0), to.walk('to')),
+        () => packRows(from(neighbours, 0), [to.walk('to')]),
         () => {
           for (const { first, size, times } of powersOfTwo(width, lanes)) {
             loop(times, (group) => {
               const j = group.mul(size).add(first);
               packAcross(
-                unroll(size, (i) => lane(j.add(i))),
+                unroll(size, (i) => from(neighbours, j.add(i))),
                 to.plus(j).walk('to'),
               );
             });
           }
         },
       );
-    });
+    };
+
+    const several =
+      width % lanes === 0 ? Math.min(Math.ceil(TOGETHER_BYTES / (width * bytes)), MOST_TOGETHER) : 1;
+    if (several === 1) {
+      loop(range, packOne);
+      return;
+    }
+    loop(
+      range,
+      (panel) => {
+        const neighbours = neighboursOf(panel);
+        const together = variable(constant(0, 'index'), 'together');
+        when(panel.add(several).le(range.end), () => {
+          when(consecutive(neighbours, several * width), () => together.set(1));
+        });
+        when(
+          together.eq(1),
+          () => {
+            packRows(
+              from(neighbours, 0),
+              unroll(several, (k) => packed(panel.add(k)).walk('to')),
+            );
+          },
+          () => loop({ begin: panel, end: panel.add(several).min(range.end) }, packOne),
+        );
+      },
+      { step: several },
+    );
   }),
 );
 

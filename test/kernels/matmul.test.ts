@@ -51,6 +51,7 @@ const cases: readonly Case[] = [
     layouts: { out: { gaps: [1, 1] }, a: { gaps: [2, 1], offset: 3 }, b: { gaps: [0, 2] } },
     bias: true,
   },
+  { name: 'panels that are packed together', size: [5, 161, 6] },
   { name: 'a batch', batch: [2, 3], size: [4, 5, 6], bias: true },
   {
     name: 'a batch with one right side',
