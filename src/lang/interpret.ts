@@ -106,7 +106,7 @@ class Compiler {
         else otherwise();
       };
     }
-    if (s.op === 'settle') return () => undefined;
+    if (s.op === 'settle' || s.op === 'prefetch') return () => undefined;
     return this.instruction(s);
   }
 

@@ -143,7 +143,19 @@ export type Statement =
    * Does nothing. Directly in the body of a loop, machines that move arithmetic behind loads here do so much of it as the
    * loop leaves to what follows it.
    */
-  | { readonly op: 'settle' };
+  | { readonly op: 'settle' }
+  /**
+   * Does nothing. Says that the memory at `address + displacement`, about a cache line of it, will soon be read or
+   * written, as part of the tensor given as parameter number `param`. Nothing is touched that a program could see, so the
+   * address may lie outside of the tensor.
+   */
+  | {
+      readonly op: 'prefetch';
+      readonly param: number;
+      readonly address: Register;
+      readonly displacement: number;
+      readonly to: 'read' | 'write';
+    };
 
 /**
  * A kernel's parameter: a tensor's memory, or a number. In the argument block, parameter k is the eight bytes at

@@ -92,6 +92,16 @@ export class Pointer {
     this.builder.push({ op: 'store', src: source.register, ...access });
   }
 
+  /**
+   * Says that the cache line at `i` will soon be read, or written. Wherever that is, nothing happens; machines that
+   * cannot be told ignore it.
+   */
+  prefetch(i: Operand, to: 'read' | 'write'): void {
+    if (this.builder.machine.prefetches !== true) return;
+    const { param, address, displacement } = this.plus(i);
+    this.builder.push({ op: 'prefetch', param, address: address.register, displacement, to });
+  }
+
   protected to(address: Value, displacement: number): Pointer {
     return new Pointer(this.builder, this.param, this.storage, address, displacement);
   }

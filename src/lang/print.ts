@@ -62,6 +62,7 @@ class Printer {
       return otherwise.length === 0 ? then : [...then, `${indent}else:`, ...otherwise];
     }
     if (s.op === 'settle') return [`${indent}settle`];
+    if (s.op === 'prefetch') return [`${indent}prefetch ${this.place(s)} to ${s.to}`];
     if (s.op === 'store')
       return [`${indent}store.${memoryType(s, s.src)} ${this.place(s)}, ${this.use(s.src)}`];
     return [`${indent}${this.name(s.dst)} = ${this.value(s)}`];
@@ -112,7 +113,7 @@ class Printer {
   }
 
   /** `x[%5 + 16]`, and what else the access says. */
-  private place({ param, address, displacement, count, stride }: Access): string {
+  private place({ param, address, displacement, count, stride }: Omit<Access, 'storage'>): string {
     const moved = displacement === 0 ? '' : ` + ${displacement}`;
     return (
       `${this.parameter(param)}[${this.use(address)}${moved}]` +

@@ -85,6 +85,8 @@ export interface Machine {
   readonly fma: boolean;
   /** Whether arithmetic is moved behind all loads of its basic block, so that what they load is live at once. */
   readonly sinksArithmetic?: boolean;
+  /** Whether it can be told what memory will soon be needed. */
+  readonly prefetches?: boolean;
   /** Data cache sizes in bytes, for blocking. */
   readonly l1: number;
   readonly l2: number;

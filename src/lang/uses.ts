@@ -43,6 +43,8 @@ function readBy(statement: Statement): readonly Register[] {
     case 'load':
     case 'loadSplat':
       return accessed(statement);
+    case 'prefetch':
+      return [statement.address];
     case 'store':
       return [...accessed(statement), statement.src];
     case 'select':

@@ -85,6 +85,8 @@ class Verifier {
         this.block(s.then, then, counters);
         this.block(s.otherwise, otherwise, counters);
         for (const id of then) if (otherwise.has(id)) written.add(id);
+      } else if (s.op === 'prefetch') {
+        this.prefetch(s);
       } else if (s.op !== 'settle') {
         this.instruction(s);
       }
@@ -291,21 +293,34 @@ class Verifier {
   }
 
   private access(s: Access, value: Register, does: 'reads' | 'writes'): void {
-    const parameter = this.parameter(s.param);
-    const { name } = parameter;
-    if (parameter.kind !== 'tensor') return this.fail(`parameter ${name} is a number, not a tensor`);
-    if (parameter.access === (does === 'reads' ? 'out' : 'in'))
-      this.fail(`the statement ${does} ${name}, which is declared as '${parameter.access}'`);
-    if (s.storage !== parameter.storage)
-      this.fail(`${name} holds ${parameter.storage}, but is accessed as ${s.storage}`);
+    const { name, access, storage } = this.tensor(s.param);
+    if (access === (does === 'reads' ? 'out' : 'in'))
+      this.fail(`the statement ${does} ${name}, which is declared as '${access}'`);
+    if (s.storage !== storage) this.fail(`${name} holds ${storage}, but is accessed as ${s.storage}`);
     const element = loadedElement[s.storage];
     this.kind('the value', value, `${element}, as a load of ${s.storage} gives`, (e) => e === element);
-    this.typed('the address', s.address, index);
-    const { displacement } = s;
-    if (!(Number.isInteger(displacement) && displacement >= 0 && displacement < displacementLimit))
-      this.fail(`the displacement ${displacement} must be an integer from 0 to 2³¹ − 1`);
+    this.place(s);
     if (s.count !== undefined) this.typed('count', s.count, index);
     if (s.stride !== undefined) this.typed('stride', s.stride, index);
+  }
+
+  private prefetch(s: Statement & { op: 'prefetch' }): void {
+    const { name, access } = this.tensor(s.param);
+    if (s.to === 'write' && access === 'in')
+      this.fail(`${name}, which is declared as 'in', is not going to be written`);
+    this.place(s);
+  }
+
+  private place({ address, displacement }: Pick<Access, 'address' | 'displacement'>): void {
+    this.typed('the address', address, index);
+    if (!(Number.isInteger(displacement) && displacement >= 0 && displacement < displacementLimit))
+      this.fail(`the displacement ${displacement} must be an integer from 0 to 2³¹ − 1`);
+  }
+
+  private tensor(param: number): Kernel['parameters'][number] & { kind: 'tensor' } {
+    const parameter = this.parameter(param);
+    if (parameter.kind === 'tensor') return parameter;
+    return this.fail(`parameter ${parameter.name} is a number, not a tensor`);
   }
 
   private parameter(param: number): Kernel['parameters'][number] {

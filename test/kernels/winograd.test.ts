@@ -98,6 +98,15 @@ const cases: readonly Case[] = [
 /** In several chunks, blocks and strips. */
 const largeCases: readonly Case[] = [
   { name: 'bands of rows', input: [1, 3, 230, 431], outs: 2, kernel: three, padding: around(1), bias: true },
+  {
+    name: 'parts of a dilation in several rounds, which end within a part',
+    input: [2, 40, 47, 61],
+    outs: 44,
+    kernel: three,
+    dilation: [2, 3],
+    padding: around(2),
+    bias: true,
+  },
   { name: 'many images', input: [40, 9, 13, 15], outs: 19, kernel: three, padding: around(1) },
   {
     name: 'strips of columns',

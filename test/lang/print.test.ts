@@ -73,6 +73,19 @@ it('lets arithmetic settle only on machines that would move it behind loads', ()
   );
 });
 
+it('says what memory will be needed only to machines that can be told', () => {
+  const asking = kernel('asking', { x: input('f32'), out: output('f32') }, ({ x, out }) => {
+    x.prefetch(16, 'read');
+    out.prefetch(0, 'write');
+    out.set(0, x.vector(0));
+  });
+  const told = describeMachine({ ...machine, name: 'told', prefetches: true });
+  expect(printKernel(asking.build(machine))).not.toContain('prefetch');
+  expect(printKernel(asking.build(told))).toContain(
+    '  prefetch x[%x + 64] to read\n  prefetch out[%out] to write\n',
+  );
+});
+
 it('prints every kind of operation', () => {
   const all = kernel(
     'all',

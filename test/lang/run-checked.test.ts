@@ -41,6 +41,18 @@ describe('a checked run', () => {
     ).toThrow(/kernel test: %\d+ = load\.f32x4 x\[%\d+\]: 4 bytes at offset \d+ of x lie outside its 16/);
   });
 
+  it('lets a prefetch point anywhere, as it touches nothing', () => {
+    const told = { ...machine, name: 'told', prefetches: true };
+    const far = kernel('far', { x: input('f32'), out: output('f32') }, ({ x, out }, { begin }) => {
+      x.prefetch(100, 'read');
+      out.plus(begin.sub(1000)).prefetch(0, 'write');
+      out.set(0, x.vector(0));
+    }).build(told);
+    const [x, out] = [new Float32Array(4).fill(3), new Float32Array(4)];
+    runChecked(far, { parameters: [bytes(x), bytes(out)], ...add(0, 1) });
+    expect([...out]).toEqual([3, 3, 3, 3]);
+  });
+
   it('refuses a count that is negative or more than the lanes', () => {
     const load = (n: number) => () =>
       run(

@@ -509,6 +509,46 @@ describe('an access', () => {
   });
 });
 
+describe('a prefetch', () => {
+  const prefetch =
+    (fields: object, to: 'read' | 'write' = 'read') =>
+    (d: Draft): Statement => ({
+      op: 'prefetch',
+      param: 0,
+      address: d.set('index'),
+      displacement: 0,
+      to,
+      ...fields,
+    });
+
+  it.each<Case>([
+    ['of a number', prefetch({ param: 3 }), 'parameter n is a number, not a tensor'],
+    [
+      'of what is not written, to write it',
+      prefetch({}, 'write'),
+      "x, which is declared as 'in', is not going to be written",
+    ],
+    ['at an i32', (d) => prefetch({ address: d.set('i32') })(d), 'the address is i32, must be index'],
+    [
+      'at an address that nothing has written',
+      (d) => prefetch({ address: d.unset('index') })(d),
+      'is not written on every path that leads here',
+    ],
+    [
+      'before the address',
+      prefetch({ displacement: -64 }),
+      'the displacement -64 must be an integer from 0 to 2³¹ − 1',
+    ],
+  ])('is refused %s', (_, write, message) => {
+    expect(verified(write)).toThrow(message);
+  });
+
+  it('may be of what is only written, to read it, as both say where and not what', () => {
+    expect(verified(prefetch({ param: 1 }))).not.toThrow();
+    expect(verified(prefetch({ param: 1 }, 'write'))).not.toThrow();
+  });
+});
+
 describe('a loop or branch', () => {
   const loop =
     (fields: (d: Draft) => object) =>

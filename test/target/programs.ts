@@ -121,7 +121,7 @@ class Generator {
   }
 
   private statement(): void {
-    const kind = this.random(20);
+    const kind = this.random(21);
     if (kind < 5) this.arithmetic(this.type());
     else if (kind < 7) this.comparison();
     else if (kind < 9) this.conversion();
@@ -130,8 +130,9 @@ class Generator {
     else if (kind < 14) this.storeAny(this.operand(this.type()));
     else if (kind < 15) this.variable();
     else if (kind < 17) this.update();
+    else if (kind < 18) this.prefetch();
     else if (this.depth < 3) {
-      if (kind < 18) this.branch();
+      if (kind < 19) this.branch();
       else this.loop();
     }
   }
@@ -241,6 +242,19 @@ class Generator {
       const tensors = this.pick([this.inputs, this.outputs]);
       this.remember(this.author.load(this.access(tensors, storage, lanes), lanes));
     }
+  }
+
+  /** Of any address, most of them nobody's. */
+  private prefetch(): void {
+    const { param, address } = this.outputs[this.pick(storages)];
+    const anywhere = this.operand({ element: 'index', lanes: 1 });
+    this.author.push({
+      op: 'prefetch',
+      param,
+      address: this.random(2) ? address : anywhere,
+      displacement: this.random(1000),
+      to: this.pick(['read', 'write'] as const),
+    });
   }
 
   private storeAny(register: Register): void {

@@ -35,6 +35,7 @@ export const nativeCompiler = (extension: Extension): NativeCompiler => {
       vectorBytes: avx512 ? 64 : 32,
       vectorRegisters: avx512 ? 32 : 16,
       fma: true,
+      prefetches: true,
       l1: cpu.l1,
       l2: cpu.l2,
     }),

@@ -155,6 +155,8 @@ class Selection {
       case 'settle':
         this.settle();
         break;
+      case 'prefetch':
+        break;
       default:
         this.define(statement.dst, statement);
     }

@@ -1,5 +1,5 @@
 /** Loads and stores. What a count leaves out is not touched: the machine's masks do not fault on it. */
-import type { Access, Register } from '../../lang/ir.ts';
+import type { Access, Register, Statement } from '../../lang/ir.ts';
 import { storageBytes, type StorageType, type Type } from '../../lang/types.ts';
 import { elementBits, integerLike, low, vectorBits, type Context } from './context.ts';
 import type { Gpr, Label, Memory, Opmask, Vector } from './operands.ts';
@@ -7,7 +7,12 @@ import { assemblePieces, iotaMemory, pieceOf } from './select-lanes.ts';
 
 const isNarrow = (storage: StorageType): boolean => storageBytes[storage] < 4;
 
-const at = (x: Context, access: Access, bits: number, more = 0): Memory => ({
+const at = (
+  x: Context,
+  access: Pick<Access, 'address' | 'displacement'>,
+  bits: number,
+  more = 0,
+): Memory => ({
   kind: 'memory',
   bits,
   base: x.gpr(access.address).number,
@@ -36,6 +41,11 @@ export const load = (x: Context, dst: Register, access: Access): void => {
     widen(x, to, gatherLanes(x, access, type), storage, type);
   } else if (access.count === undefined) loadWhole(x, to, access, type);
   else loadSome(x, to, access, access.count, type);
+};
+
+/** Neither faults, whatever the address. */
+export const prefetch = (x: Context, statement: Statement & { op: 'prefetch' }): void => {
+  x.emit(statement.to === 'write' ? 'prefetchw' : 'prefetcht0', at(x, statement, 8));
 };
 
 const zeroScalar = (x: Context, dst: Register): void => {

@@ -16,7 +16,7 @@ import { bitcast, convert } from './select-convert.ts';
 import * as floats from './select-float.ts';
 import * as integers from './select-integer.ts';
 import * as lanes from './select-lanes.ts';
-import { load, loadSplat, store } from './select-memory.ts';
+import { load, loadSplat, prefetch, store } from './select-memory.ts';
 import { reduce } from './select-reduce.ts';
 import { zip } from './select-zip.ts';
 
@@ -124,6 +124,9 @@ class Selection {
       }
       case 'store':
         store(this.x, statement.src, statement);
+        break;
+      case 'prefetch':
+        prefetch(this.x, statement);
         break;
       case 'settle':
         break;

@@ -153,6 +153,19 @@ describe('machine code as text', () => {
     `);
   });
 
+  it('asks for memory by a prefetch, of the cache line to be written by prefetchw', () => {
+    const asking = kernel('asking', { x: input('f32'), out: output('f32') }, ({ x, out }) => {
+      x.prefetch(1000, 'read');
+      out.prefetch(0, 'write');
+      out.set(0, x.vector(0));
+    });
+    for (const vectorBytes of [32, 64] as const) {
+      const told = { ...machine(vectorBytes), prefetches: true };
+      const text = printCode(codeOf(asking.build(told), { avx512: vectorBytes === 64, abi: 'sysv' }));
+      expect(text).toMatch(/prefetcht0 \[\w+\+0xfa0\]\n\s*prefetchw \[\w+\]/);
+    }
+  });
+
   it('keeps what does not fit the registers in an aligned frame', () => {
     const many = kernel('many', { x: input('f32'), out: output('f32') }, ({ x, out }) => {
       const sums = Array.from({ length: 20 }, () => accumulator('f32'));

@@ -1,5 +1,6 @@
 /** How a correlation falls into blocks of tiles, and how their transformed inputs come about. */
 import { launch } from '../../../device/launch.ts';
+import { workspace } from '../../../device/memory.ts';
 import type { Storage } from '../../../device/storage.ts';
 import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
@@ -112,11 +113,15 @@ export const rowsOfBlock = ({ out }: Correlation, m: TileSize, atOnce: number): 
   return Math.min(most, images * Math.ceil(height / m));
 };
 
-/** Calls `work` for all tiles of a correlation without dilation. */
+/**
+ * Calls `work` for all tiles of a correlation without dilation.
+ *
+ * @param rowsThatFit  the most rows, of so many tiles each, that the next block may have
+ */
 export const eachBlock = (
   correlation: Correlation,
   m: TileSize,
-  rowsAtOnce: number,
+  rowsThatFit: (columns: number) => number,
   work: (block: Block) => void,
 ): void => {
   const { out } = correlation;
@@ -130,29 +135,48 @@ export const eachBlock = (
   eachChunk(whole, { mayStay: false, neighbours: true, phases: m, unit: m }, (chunk) => {
     const imageRows = chunk.rows / m;
     const all = chunk.count * imageRows;
-    for (let first = 0; first < all; first += rowsAtOnce)
-      work({ chunk, first, rows: Math.min(rowsAtOnce, all - first), imageRows, columns });
+    for (let first = 0; first < all;) {
+      const rows = Math.min(rowsThatFit(columns), all - first);
+      work({ chunk, first, rows, imageRows, columns });
+      first += rows;
+    }
   });
 };
 
-/** The layout of so many planes of the tiles of a block. */
-export const layoutOf = ({ out }: Correlation, m: TileSize, planes: number, rowsAtOnce: number): TileLayout =>
-  tileLayout(currentTarget().machine, elementOf(out), m, planes, rowsAtOnce * Math.ceil(out.shape[3]! / m));
+/** Transformed tiles in memory. */
+export interface TransformedTiles extends TileLayout {
+  readonly element: 'f32' | 'f64';
+  readonly storage: Storage;
+}
+
+/** Scratch memory for transformed tiles of so many planes. */
+export const roomFor = (
+  name: 'inputs' | 'products',
+  element: 'f32' | 'f64',
+  m: TileSize,
+  planes: number,
+  tiles: number,
+): TransformedTiles => {
+  const layout = tileLayout(currentTarget().machine, element, m, planes, tiles);
+  return { ...layout, element, storage: workspace(`winograd.${name}.${element}`, layout.bytes) };
+};
 
 /** About what it takes to transform so many tiles of a plane: each point twice, of a handful of terms. */
 export const transformFlops = (m: TileSize, tiles: number): number => 16 * pointsOf(m) * tiles;
 
-/** Transforms the tiles of a block, in planes first … first + count − 1 of padded images. */
+/**
+ * Transforms the tiles of a block, in planes first … first + count − 1 of padded images. They begin at the tile `place`;
+ * what lies behind them in a plane is spoiled.
+ */
 export const transformTiles = (
   of: 'inputs' | 'gradients',
   m: TileSize,
   images: Images,
   planes: { readonly first: number; readonly count: number },
   { first, rows, imageRows, columns }: Block,
-  out: Storage,
-  layout: TileLayout,
+  { storage: out, element, pitch, point }: TransformedTiles,
+  place = 0,
 ): void => {
-  const element = images.type as 'f32' | 'f64';
   launch(
     tilesKernel(element, m, of),
     {
@@ -160,7 +184,7 @@ export const transformTiles = (
         storage: images.storage,
         byteOffset: (images.offset + planes.first * images.channel) * storageBytes[element],
       },
-      out,
+      out: { storage: out, byteOffset: place * storageBytes[element] },
       rows,
       first,
       imageRows,
@@ -169,8 +193,8 @@ export const transformTiles = (
       channelStep: images.channel,
       rowStep: images.row,
       phaseStep: images.phases.pitch,
-      pitch: layout.pitch,
-      pointStep: layout.point,
+      pitch,
+      pointStep: point,
     },
     0,
     planes.count,

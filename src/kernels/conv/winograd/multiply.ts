@@ -15,6 +15,15 @@ import {
 } from '../../../lang/index.ts';
 import { once } from '../../once.ts';
 
+/**
+ * Taps are asked for so many bytes ahead: there may be more of them than a cache holds, and the processor's own
+ * prefetching ends at each page. Measured in GFLOP/s on AVX-512, without and with it: 512 channels of 7 × 7 161 and 178,
+ * 256 of 14 × 14 220 and 236, 64 of 56 × 56 225 and 225; 1024 and 4096 bytes were no better.
+ */
+const AHEAD = 2048;
+/** Of the smallest cache line. */
+const LINE = 64;
+
 type MultiplySpec = ReturnType<typeof multiplySpec>;
 const multiplySpec = (element: 'f32' | 'f64') => ({
   /** Transformed taps: for each point and panel of outputs, `rows` outputs for one channel after another. */
@@ -68,6 +77,8 @@ export const multiplyKernel = once(
               { begin: left.address, end: left.address.add(panelBytes) },
               (at) => {
                 const factors = new Pointer(taps.builder, taps.param, element, at);
+                for (let byte = 0; byte < step; byte += LINE)
+                  factors.plusBytes(AHEAD + byte).prefetch(0, 'read');
                 const row = unroll(vectors, (j) => from.vector(j * lanes));
                 sums.forEach((line, i) => {
                   const factor = factors.splat(i);

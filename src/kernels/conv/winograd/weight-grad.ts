@@ -21,7 +21,7 @@ import { pad } from '../padded.ts';
 import {
   eachBlock,
   elementOf,
-  layoutOf,
+  roomFor,
   rowsOfBlock,
   strips,
   transformTiles,
@@ -63,41 +63,45 @@ export const winogradWeightGrad = (
   for (const dense of undilated(correlation)) {
     for (const strip of strips(dense, m, atOnce)) {
       const rowsAtOnce = rowsOfBlock(strip, m, atOnce);
-      const inputs = layoutOf(strip, m, inPanels * vectors, rowsAtOnce);
-      const gradients = layoutOf(strip, m, outPanels * rows, rowsAtOnce);
-      const inputTiles = workspace(`winograd.inputs.${element}`, inputs.bytes);
-      const gradientTiles = workspace(`winograd.products.${element}`, gradients.bytes);
+      const tiles = rowsAtOnce * Math.ceil(strip.out.shape[3]! / m);
+      const inputs = roomFor('inputs', element, m, inPanels * vectors, tiles);
+      const gradients = roomFor('products', element, m, outPanels * rows, tiles);
       const padded = ofEachChunk(strip.out, m);
-      eachBlock(strip, m, rowsAtOnce, (block) => {
-        const gradImages = padded(block);
-        for (let group = 0; group < groups; group++) {
-          const ins = { first: group * taps.channels.size, count: taps.channels.size };
-          const outs = { first: group * taps.out.size, count: taps.out.size };
-          transformTiles('inputs', m, block.chunk.images, ins, block, inputTiles, inputs);
-          transformTiles('gradients', m, gradImages, outs, block, gradientTiles, gradients);
-          launch(
-            sumKernel(element),
-            {
-              gradients: gradientTiles,
-              inputs: inputTiles,
-              sums: { storage: sums, byteOffset: group * sumBytes },
-              outPanels,
-              inPanels,
-              tiles: block.rows * block.columns,
-              pitch: inputs.pitch,
-              gradientStep: gradients.point,
-              inputStep: inputs.point,
-              sumStep,
-              sumPitch,
-              accumulate,
-            },
-            0,
-            pointsOf(m) * outPanels,
-            { grain: grainOf({ flops: 2 * rows * inPanels * vectors * block.rows * block.columns }) },
-          );
-        }
-        accumulate = 1;
-      });
+      eachBlock(
+        strip,
+        m,
+        () => rowsAtOnce,
+        (block) => {
+          const gradImages = padded(block);
+          for (let group = 0; group < groups; group++) {
+            const ins = { first: group * taps.channels.size, count: taps.channels.size };
+            const outs = { first: group * taps.out.size, count: taps.out.size };
+            transformTiles('inputs', m, block.chunk.images, ins, block, inputs);
+            transformTiles('gradients', m, gradImages, outs, block, gradients);
+            launch(
+              sumKernel(element),
+              {
+                gradients: gradients.storage,
+                inputs: inputs.storage,
+                sums: { storage: sums, byteOffset: group * sumBytes },
+                outPanels,
+                inPanels,
+                tiles: block.rows * block.columns,
+                pitch: inputs.pitch,
+                gradientStep: gradients.point,
+                inputStep: inputs.point,
+                sumStep,
+                sumPitch,
+                accumulate,
+              },
+              0,
+              pointsOf(m) * outPanels,
+              { grain: grainOf({ flops: 2 * rows * inPanels * vectors * block.rows * block.columns }) },
+            );
+          }
+          accumulate = 1;
+        },
+      );
     }
   }
   if (accumulate === 0) {
