@@ -7,20 +7,14 @@ import { launch, type Region } from '../../device/launch.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../device/view.ts';
-import {
-  elementBytes,
-  loadedElement,
-  storageBytes,
-  type ElementType,
-  type Machine,
-} from '../../lang/index.ts';
+import { loadedElement, storageBytes, type ElementType, type Machine } from '../../lang/index.ts';
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
 import { stepCycles } from '../gemm-tile.ts';
 import { eachChunk, isWide, outOffset, tapAxis, type Correlation } from './correlation.ts';
 import { directKernel } from './direct-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
-import { directTile, evenParts, panelRows, vectorsOf } from './direct-tile.ts';
+import { directTile, evenParts, panelRows, unalignedLoads, vectorsOf } from './direct-tile.ts';
 
 /** A tile of neighbouring pixels: at most `rows` of a plane's rows, which are so wide. */
 const tileOfPlane = (machine: Machine, element: ElementType, outs: number, width: number) => {
@@ -28,12 +22,6 @@ const tileOfPlane = (machine: Machine, element: ElementType, outs: number, width
   const vectors = evenParts(vectorsOf(machine, element, width), across);
   return { channels, rows: Math.max(1, Math.floor(across / vectors)), vectors };
 };
-
-/**
- * What loading a vector from wherever a tap happens to be costs, in loads of an aligned one, by the vector's bytes: most
- * vectors of 64 bytes cross a cache line, half of those of 32. (Measured: 10 of 64 bytes take 22 cycles.)
- */
-const UNALIGNED: Readonly<Record<number, number>> = { 64: 4, 32: 2 };
 
 /** Estimated cycles for each tap and image. */
 export const directCycles = (
@@ -47,7 +35,7 @@ export const directCycles = (
   const lanes = machine.lanes(element);
   const rows = evenParts(height, most);
   const tiles = Math.ceil(height / rows) * Math.ceil(width / (vectors * lanes)) * Math.ceil(outs / channels);
-  const loads = channels + rows * vectors * (UNALIGNED[lanes * elementBytes[element]] ?? 1);
+  const loads = channels + rows * vectors * unalignedLoads(machine);
   return tiles * stepCycles(channels, rows * vectors, loads);
 };
 
