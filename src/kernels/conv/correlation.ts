@@ -49,6 +49,37 @@ export interface Correlation {
   readonly turn?: 'first' | 'second' | undefined;
 }
 
+/**
+ * The same correlation on those rows (axis 0) or columns (axis 1) of the input that some tap meets: where stride and
+ * dilation have a common divisor, or there is one tap, all others need not be read.
+ */
+export const onlyMet = (correlation: Correlation, axis: 0 | 1): Correlation => {
+  const { input, taps, stride, dilation, origin } = correlation;
+  const { size } = axis === 0 ? taps.rows : taps.columns;
+  const every = size === 1 ? stride[axis] : gcd(stride[axis], dilation[axis]);
+  if (every === 1 || size === 0) return correlation;
+  const first = ((origin[axis] % every) + every) % every;
+  const met = Math.max(0, Math.ceil((input.shape[axis + 2]! - first) / every));
+  const step = input.strides[axis + 2]!;
+  const pair = ([rows, columns]: readonly [number, number], value: number): [number, number] =>
+    axis === 0 ? [value, columns] : [rows, value];
+  return {
+    ...correlation,
+    input: {
+      storage: input.storage,
+      dtype: input.dtype,
+      shape: input.shape.with(axis + 2, met),
+      strides: input.strides.with(axis + 2, step * every),
+      offset: input.offset + (met === 0 ? 0 : first * step),
+    },
+    stride: pair(stride, stride[axis] / every),
+    dilation: pair(dilation, size === 1 ? 1 : dilation[axis] / every),
+    origin: pair(origin, (origin[axis] - first) / every),
+  };
+};
+
+export const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
 /** Some images, or some output rows of one, and the input under them. */
 export interface Chunk {
   readonly images: Images;

@@ -14,7 +14,7 @@ import { depthwiseInputKernel, meetings, type DepthwiseInputForm } from './depth
 import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { packedTaps } from './direct-taps.ts';
 import { evenParts } from './direct-tile.ts';
-import { forward } from './forward.ts';
+import { wholeForward } from './forward.ts';
 import { eachShare } from './slots.ts';
 
 /** Multiply-adds in a tile's code, and classes of rows. */
@@ -45,7 +45,7 @@ export const depthwiseInputGrad = (
   weight: View,
   geometry: ConvGeometry,
 ): void => {
-  const correlation = forward(grad, gradInput, weight, null, geometry);
+  const correlation = wholeForward(grad, gradInput, weight, null, geometry);
   const { stride, dilation, padding } = geometry;
   const [images, channels, height, width] = gradInput.shape as [number, number, number, number];
   const [, , tapRows, tapColumns] = weight.shape as [number, number, number, number];

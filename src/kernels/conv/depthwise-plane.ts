@@ -1,7 +1,6 @@
 /**
  * What the depthwise kernels share: the form of their taps, and a plane between zeros in a slot of scratch memory, where
- * its predecessor was, so that it stays in the first cache. With two phases the even columns of a row lie before its odd
- * ones.
+ * its predecessor was, so that it stays in the first cache. Its columns are de-interleaved by the stride: see `padded.ts`.
  */
 import type { Region } from '../../device/launch.ts';
 import { byteOffset, storageOf, type View } from '../../device/view.ts';
@@ -19,6 +18,7 @@ import {
   type Pointer,
   type StorageType,
   type Value,
+  type Walker,
 } from '../../lang/index.ts';
 import type { Correlation } from './correlation.ts';
 import { slotOf, slotSpec } from './slots.ts';
@@ -29,7 +29,6 @@ export interface TapsForm {
   readonly tapRows: number;
   readonly tapColumns: number;
   readonly strideRows: number;
-  /** 1 or 2. */
   readonly strideColumns: number;
   readonly dilationRows: number;
   readonly dilationColumns: number;
@@ -58,9 +57,8 @@ export const planeSpec = (storage: StorageType) => ({
   sourceRows: index,
   sourceColumns: index,
   paddedRow: index,
-  /** Where in a row of it the first column lies, and the second when columns are apart by phases. */
-  firstAt: index,
-  secondAt: index,
+  /** The column of it where a row of that part begins. */
+  paddedColumn: index,
   /** Elements of a padded plane, and of the part of its rows that one phase takes. */
   planeSize: index,
   phasePitch: index,
@@ -95,7 +93,6 @@ export const planeArguments = (images: View, { origin, rows, columns, phases, re
   const nothing = down.size === 0 || across.size === 0;
   const copied = Math.ceil(Math.ceil(across.size / phases) / lanes) * lanes;
   const phasePitch = Math.max(reach, Math.floor((across.at + phases - 1) / phases) + copied);
-  const inRow = (column: number): number => (column % phases) * phasePitch + Math.floor(column / phases);
   const [imageStep, channelStep, rowStep] = images.strides as [number, number, number, number];
   const skipped = (down.first * rowStep + across.first) * storageBytes[storageOf[images.dtype]];
   const source: Region = {
@@ -111,8 +108,7 @@ export const planeArguments = (images: View, { origin, rows, columns, phases, re
     sourceRows: nothing ? 0 : down.size,
     sourceColumns: across.size,
     paddedRow: down.at,
-    firstAt: inRow(across.at),
-    secondAt: inRow(across.at + 1),
+    paddedColumn: across.at,
     planeSize: rows * phases * phasePitch,
     phasePitch,
   };
@@ -155,19 +151,35 @@ export const copyPlane = (
   phases: number,
   lanes: number,
 ): void => {
-  const { sourceColumns, firstAt, secondAt } = args;
+  const { sourceColumns, paddedColumn } = args;
   const pitch = args.phasePitch.mul(phases);
   const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
   const line = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep)).walk('line');
   const whole = sourceColumns.div(2 * lanes);
   const rest = sourceColumns.sub(whole.mul(2 * lanes));
+  // Where in a row the part's first columns lie, one for each phase.
+  const starts = unroll(phases, (phase) => {
+    const column = paddedColumn.add(phase);
+    return column.rem(phases).mul(args.phasePitch).add(column.div(phases));
+  });
   loop(args.sourceRows, () => {
     // What is stored beyond the last column are zeros, since nothing is loaded there.
     if (phases === 1) {
-      eachLane(sourceColumns, (i) => to.plus(firstAt).set(i.base, line.at(i)), { lanes });
+      eachLane(sourceColumns, (i) => to.plus(starts[0]!).set(i.base, line.at(i)), { lanes });
+    } else if (phases > 2) {
+      starts.forEach((start, phase) => {
+        const step = constant(phases, 'index');
+        const columns = sourceColumns.add(phases - 1 - phase).div(phases);
+        const [from, there] = [line.plus(phase), to.plus(start)];
+        eachLane(
+          columns,
+          ({ base, count }) => there.set(base, from.strided(base.mul(phases), step, { count, lanes })),
+          { lanes },
+        );
+      });
     } else {
       const source = line.walk();
-      const [evens, odds] = [to.plus(firstAt).walk(), to.plus(secondAt).walk()];
+      const [evens, odds] = unroll(2, (phase) => to.plus(starts[phase]!).walk()) as [Walker, Walker];
       const pair = (counts?: readonly Value[]): void => {
         const [a, b] = unroll(2, (half) => source.vector(half * lanes, { lanes, count: counts?.[half] })) as [
           Value,

@@ -63,7 +63,7 @@ export const depthwiseWeightGrad = (
   const [tapRows, tapColumns] = [taps.rows.size, taps.columns.size];
   const { rows, columns } = tileOf(machine, tapRows, tapColumns, height);
   const form: DepthwiseWeightForm = { rows, columns, ...tapsForm(correlation) };
-  const plane = planeArguments(input, {
+  const plane = planeArguments(correlation.input, {
     origin,
     rows: (height - 1) * stride[0] + (tapRows - 1) * dilation[0] + 1,
     columns: (width - 1) * stride[1] + (tapColumns - 1) * dilation[1] + 1,

@@ -22,6 +22,8 @@ const MOST_TAP_ROWS = 7;
 const MOST_TAPS = 49;
 /** Multiply-adds in a tile's code. */
 const MOST_UNROLLED = 800;
+/** Phases of columns: each has a pointer of its own. */
+const MOST_PHASES = 4;
 /** Planes that are handed out at a time, and have room to be padded. */
 export const PLANES = 256;
 
@@ -32,7 +34,7 @@ export const areFewTaps = (rows: number, columns: number): boolean =>
 export const isDepthwise = ({ out, input, taps, stride }: Correlation): boolean =>
   taps.channels.size === 1 &&
   areFewTaps(taps.rows.size, taps.columns.size) &&
-  stride[1] <= 2 &&
+  stride[1] <= MOST_PHASES &&
   input.strides[3] === 1 &&
   out.strides[3] === 1;
 

@@ -10,17 +10,22 @@ import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { loadedElement, storageBytes } from '../../lang/index.ts';
 import { fill } from '../fill.ts';
 import { offsetTable } from '../gemm-offsets.ts';
-import { eachChunk, isWide, tapAxis, type Chunk } from './correlation.ts';
+import { eachChunk, isWide, onlyMet, tapAxis, type Chunk } from './correlation.ts';
 import { directTile, evenParts, panelRows } from './direct-tile.ts';
 import { directWeightKernel } from './direct-weight-kernel.ts';
 import { forward } from './forward.ts';
 import { inPlace, pad, type Images } from './padded.ts';
 
 /** @param gradWeight  float32 or float64 */
-export const directWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
+export const directWeightGrad = (
+  gradWeight: View,
+  grad: View,
+  images: View,
+  geometry: ConvGeometry,
+): void => {
   if (elementCount(gradWeight.shape) === 0) return;
-  const correlation = forward(grad, input, gradWeight, null, geometry);
-  const { taps, stride, groups } = correlation;
+  const correlation = onlyMet(forward(grad, images, gradWeight, null, geometry), 1);
+  const { input, taps, stride, groups } = correlation;
   const element = loadedElement[storageOf[gradWeight.dtype]] as 'f32' | 'f64';
   const bytes = storageBytes[element];
   const k = taps.channels.size * taps.rows.size * taps.columns.size;

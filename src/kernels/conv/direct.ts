@@ -11,7 +11,7 @@ import { loadedElement, storageBytes, type ElementType, type Machine } from '../
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
 import { stepCycles } from '../gemm-tile.ts';
-import { eachChunk, isWide, outOffset, tapAxis, type Correlation } from './correlation.ts';
+import { eachChunk, isWide, onlyMet, outOffset, tapAxis, type Correlation } from './correlation.ts';
 import { directKernel } from './direct-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
 import { directTile, evenParts, panelRows, unalignedLoads, vectorsOf } from './direct-tile.ts';
@@ -39,7 +39,8 @@ export const directCycles = (
   return tiles * stepCycles(channels, rows * vectors, loads);
 };
 
-export const directCorrelation = (correlation: Correlation): void => {
+export const directCorrelation = (given: Correlation): void => {
+  const correlation = onlyMet(given, 1);
   const { out, input, taps, bias, epilogue, stride, groups } = correlation;
   if (elementCount(out.shape) === 0) return;
   const type = storageOf[out.dtype];

@@ -1,10 +1,14 @@
 /** `Backend.conv2d` on a CPU. */
 import type { ConvGeometry } from '../../device/backend.ts';
 import { storageOf, type View } from '../../device/view.ts';
-import type { Correlation } from './correlation.ts';
+import { onlyMet, type Correlation } from './correlation.ts';
+
+/** A convolution, on the rows that it meets. */
+export const forward = (...args: Parameters<typeof wholeForward>): Correlation =>
+  onlyMet(wholeForward(...args), 0);
 
 /** A convolution walks over its kernel as it is. */
-export const forward = (
+export const wholeForward = (
   out: View,
   input: View,
   weight: View,

@@ -9,7 +9,7 @@
  */
 import type { ConvGeometry } from '../../device/backend.ts';
 import { storageOf, type View } from '../../device/view.ts';
-import type { Correlation } from './correlation.ts';
+import { gcd, type Correlation } from './correlation.ts';
 
 /** One class of positions along an axis, and the taps that meet them. */
 interface Class {
@@ -96,5 +96,3 @@ export const inputGrad = (
     })),
   );
 };
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
