@@ -9,79 +9,8 @@ import { workspace } from '../../device/memory.ts';
 import type { Storage } from '../../device/storage.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { byteOffset, storageOf, type View } from '../../device/view.ts';
-import {
-  constant,
-  eachLane,
-  index,
-  kernel,
-  loadedElement,
-  loop,
-  storageBytes,
-  when,
-  type KernelDefinition,
-  type Pointer,
-  type StorageType,
-  type Value,
-} from '../../lang/index.ts';
-import { once } from '../once.ts';
-import { padPhasesKernel, padSpec } from './pad-phases.ts';
-
-type StridedSpec = ReturnType<typeof stridedSpec>;
-const stridedSpec = (storage: StorageType) => ({ ...padSpec(storage), columnStep: index, phases: index });
-
-/** Planes begin … end − 1, counted through all images. `dense`: columns of a phase are neighbours in the image. */
-const padKernel = once((storage: StorageType, dense: boolean): KernelDefinition<StridedSpec> =>
-  kernel(`conv.pad.${storage}.${dense ? 'dense' : 'strided'}`, stridedSpec(storage), (args, range) => {
-    const { source, out, channels, imageStep, channelStep, rowStep, columnStep } = args;
-    const { height, width, top, left, rows, columns, phases } = args;
-    const element = loadedElement[storage];
-    const step = columnStep.mul(phases);
-    const pitch = columns.mul(phases);
-    const stride = phases.to('i32');
-    const zero = constant(0, element);
-    const clear = (to: Pointer, begin: Value, end: Value): void => {
-      eachLane({ begin, end }, (i) => {
-        to.set(i, zero);
-      });
-    };
-
-    loop(range, (plane) => {
-      const image = plane.div(channels);
-      const channel = plane.sub(image.mul(channels));
-      const from = source.plus(image.mul(imageStep)).plus(channel.mul(channelStep));
-      loop(phases, (phase) => {
-        // Column q is column q · phases + shift of the image, which lies inside for q from `begin` to `end` − 1.
-        const shift = phase.to('i32').sub(left);
-        const begin = shift.neg().max(0).add(stride.sub(1)).div(stride).min(columns.to('i32'));
-        const end = width.sub(shift).max(0).add(stride.sub(1)).div(stride).min(columns.to('i32')).max(begin);
-        const [first, last] = [begin.to('index'), end.to('index')];
-        const shifted = from.plus(shift.to('index').mul(columnStep));
-        const to = out.plus(plane.mul(rows).mul(pitch)).plus(phase.mul(columns)).walk('to');
-        loop(rows, (row) => {
-          const y = row.to('i32').sub(top);
-          when(
-            y.ge(0).and(y.lt(height)),
-            () => {
-              const line = shifted.plus(y.to('index').mul(rowStep));
-              clear(to, constant(0, 'index'), first);
-              eachLane({ begin: first, end: last }, (i) => {
-                const value = dense
-                  ? line.at(i)
-                  : line.strided(i.base.mul(step), step, { count: i.count, lanes: i.lanes });
-                to.set(i, value);
-              });
-              clear(to, last, columns);
-            },
-            () => {
-              clear(to, constant(0, 'index'), columns);
-            },
-          );
-          to.advance(pitch);
-        });
-      });
-    });
-  }),
-);
+import { loadedElement, storageBytes, type StorageType } from '../../lang/index.ts';
+import { padKernel, padStridedKernel } from './pad-kernels.ts';
 
 /** Images in memory, in steps of elements. A row of `phases` phases, each `pitch` columns apart. */
 export interface Images {
@@ -157,10 +86,9 @@ export const pad = (
   };
   const planes = count * channels;
   const sharing = { grain: grainOf({ bytes: 2 * Math.max(channel, 1) * storageBytes[type] }) };
-  if (columnStep === 1 && (phases === 2 || phases === 4))
-    launch(padPhasesKernel(from, phases), args, 0, planes, sharing);
-  else
-    launch(padKernel(from, columnStep * phases === 1), { ...args, columnStep, phases }, 0, planes, sharing);
+  if (columnStep === 1 && (phases === 1 || phases === 2 || phases === 4))
+    launch(padKernel(from, phases), args, 0, planes, sharing);
+  else launch(padStridedKernel(from), { ...args, columnStep, phases }, 0, planes, sharing);
   return {
     storage,
     type,
