@@ -1,66 +1,81 @@
-import type { Access, Register, Statement } from './ir.ts';
+import type { Access, Kernel, Statement } from './ir.ts';
 
-/** How often the statements name each register, by its id. */
+/** How often a kernel's statements name each register, by its id. */
+export interface Uses {
+  /** Loop counters are written once. */
+  readonly written: Uint32Array;
+  /** A loop also reads its counter, at every turn. */
+  readonly read: Uint32Array;
+}
 
-/** Registers written, loop counters among them. */
-export const definitions = (statements: readonly Statement[]): Map<number, number> =>
-  count(statements, (statement) => {
-    if (statement.op === 'loop') return [statement.counter];
-    return 'dst' in statement ? [statement.dst] : [];
+export const usesOf = ({ registers, body }: Kernel): Uses => {
+  const uses = { written: new Uint32Array(registers.length), read: new Uint32Array(registers.length) };
+  count(body, uses);
+  return uses;
+};
+
+/** Whether one of the statements, or of those within them, writes the register. */
+export const writes = (statements: readonly Statement[], id: number): boolean =>
+  statements.some((s) => {
+    if (s.op === 'loop') return s.counter.id === id || writes(s.body, id);
+    if (s.op === 'if') return writes(s.then, id) || writes(s.otherwise, id);
+    return 'dst' in s && s.dst.id === id;
   });
 
-/** Registers read. A loop also reads its counter, at every turn. */
-export const reads = (statements: readonly Statement[]): Map<number, number> => count(statements, readBy);
-
-function count(
-  statements: readonly Statement[],
-  named: (statement: Statement) => readonly Register[],
-): Map<number, number> {
-  const counts = new Map<number, number>();
-  const visit = (statement: Statement): void => {
-    for (const { id } of named(statement)) counts.set(id, (counts.get(id) ?? 0) + 1);
-    if (statement.op === 'loop') statement.body.forEach(visit);
-    if (statement.op === 'if') {
-      statement.then.forEach(visit);
-      statement.otherwise.forEach(visit);
-    }
-  };
-  statements.forEach(visit);
-  return counts;
-}
-
-const present = (...registers: readonly (Register | undefined)[]): Register[] =>
-  registers.filter((register) => register !== undefined);
-
-const accessed = ({ address, stride, count }: Access): Register[] => present(address, stride, count);
-
-function readBy(statement: Statement): readonly Register[] {
-  switch (statement.op) {
-    case 'loop':
-      return [statement.begin, statement.end, statement.counter];
-    case 'if':
-      return [statement.condition];
-    case 'load':
-    case 'loadSplat':
-      return accessed(statement);
-    case 'prefetch':
-      return [statement.address];
-    case 'store':
-      return [...accessed(statement), statement.src];
-    case 'select':
-      return [statement.mask, statement.a, statement.b];
-    case 'const':
-    case 'iota':
-    case 'param':
-    case 'begin':
-    case 'end':
-    case 'settle':
-      return [];
-    default: {
-      const { a } = statement;
-      const b = 'b' in statement && typeof statement.b === 'object' ? statement.b : undefined;
-      const c = 'c' in statement ? statement.c : undefined;
-      return present(a, b, c);
+const count = (statements: readonly Statement[], uses: Uses): void => {
+  const { written, read } = uses;
+  for (const s of statements) {
+    switch (s.op) {
+      case 'const':
+      case 'iota':
+      case 'param':
+      case 'begin':
+      case 'end':
+        written[s.dst.id]!++;
+        break;
+      case 'load':
+      case 'loadSplat':
+        written[s.dst.id]!++;
+        countAccess(s, read);
+        break;
+      case 'store':
+        read[s.src.id]!++;
+        countAccess(s, read);
+        break;
+      case 'loop':
+        written[s.counter.id]!++;
+        read[s.begin.id]!++;
+        read[s.end.id]!++;
+        read[s.counter.id]!++;
+        count(s.body, uses);
+        break;
+      case 'prefetch':
+        read[s.address.id]!++;
+        break;
+      case 'if':
+        read[s.condition.id]!++;
+        count(s.then, uses);
+        count(s.otherwise, uses);
+        break;
+      case 'settle':
+        break;
+      case 'select':
+        written[s.dst.id]!++;
+        read[s.mask.id]!++;
+        read[s.a.id]!++;
+        read[s.b.id]!++;
+        break;
+      default:
+        written[s.dst.id]!++;
+        read[s.a.id]!++;
+        if ('b' in s && typeof s.b === 'object') read[s.b.id]!++;
+        if ('c' in s) read[s.c.id]!++;
     }
   }
-}
+};
+
+const countAccess = ({ address, stride, count }: Access, read: Uint32Array): void => {
+  read[address.id]!++;
+  if (stride !== undefined) read[stride.id]!++;
+  if (count !== undefined) read[count.id]!++;
+};

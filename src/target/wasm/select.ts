@@ -6,7 +6,7 @@ import type { WasmModule } from './module.ts';
 import * as arithmetic from './select-arithmetic.ts';
 import { bitcast, convert } from './select-convert.ts';
 import { load, loadSplat, store, type Place } from './select-memory.ts';
-import { definitions, reads } from '../../lang/uses.ts';
+import { usesOf, writes, type Uses } from '../../lang/uses.ts';
 
 export interface SelectOptions {
   /** Whether to use relaxed SIMD, for `fma`. */
@@ -93,8 +93,7 @@ class Selection {
   /** Blocks that are open, and how many were at the one that ends behind the innermost loop. */
   private depth = 0;
   private exit = 0;
-  private readonly writeCounts: ReadonlyMap<number, number>;
-  private readonly readCounts: ReadonlyMap<number, number>;
+  private readonly uses: Uses;
   /** The number of a parameter that is a tensor. */
   private readonly anAddress: number;
 
@@ -102,8 +101,7 @@ class Selection {
     kernel: Kernel,
     private readonly relaxed: boolean,
   ) {
-    this.writeCounts = definitions(kernel.body);
-    this.readCounts = reads(kernel.body);
+    this.uses = usesOf(kernel);
     this.anAddress = kernel.parameters.findIndex(({ kind }) => kind === 'tensor');
   }
 
@@ -133,7 +131,7 @@ class Selection {
         worth.add(statement);
         last = statement;
         sums = 0;
-      } else if ('dst' in statement && (this.writeCounts.get(statement.dst.id) ?? 0) > 1) sums++;
+      } else if ('dst' in statement && this.uses.written[statement.dst.id]! > 1) sums++;
     }
     if (last !== undefined && sums === 0) worth.delete(last);
     return worth;
@@ -176,7 +174,7 @@ class Selection {
 
   /** Leaves the result on its way to its only use, if it has just one; otherwise it goes into its local. */
   private define(dst: Register, instruction: Exclude<Instruction, { op: 'store' }>): void {
-    const writtenOnce = this.writeCounts.get(dst.id) === 1;
+    const writtenOnce = this.uses.written[dst.id] === 1;
     const literal = writtenOnce ? literalOf(instruction) : undefined;
     if (literal !== undefined) {
       this.literals.set(dst.id, literal);
@@ -184,7 +182,7 @@ class Selection {
       return;
     }
     const code = this.lower(instruction);
-    const usedOnce = writtenOnce && this.readCounts.get(dst.id) === 1;
+    const usedOnce = writtenOnce && this.uses.read[dst.id] === 1;
     if (usedOnce && code.length <= LONGEST_PENDING) this.pending.push({ register: dst, code });
     else this.emit([...code, ['local.set', this.local(dst)]]);
   }
@@ -371,8 +369,8 @@ class Selection {
     const [first, last] = [constantOf(begin), constantOf(end)];
     const surelyTaken = first !== undefined && last !== undefined && first < last;
 
-    const isRewritten = (this.writeCounts.get(statement.end.id) ?? 0) > 1;
-    if (isRewritten && definitions([statement]).has(statement.end.id)) {
+    const isRewritten = this.uses.written[statement.end.id]! > 1;
+    if (isRewritten && writes([statement], statement.end.id)) {
       const kept = this.frame.local('i32');
       this.code.push(...end, ['local.set', kept]);
       end = get(kept);

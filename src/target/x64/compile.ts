@@ -1,10 +1,10 @@
 /** A kernel as a function of x86-64 machine code: (args, begin, end). */
 import type { Kernel } from '../../lang/ir.ts';
-import { allocate, intervalsOf, type Registers } from './allocate.ts';
+import { allocate, type Allocation } from './allocate.ts';
 import { assemble, type CodeItem, type Mnemonic } from './encode.ts';
 import type { Lir } from './lir.ts';
 import type { Gpr, Operand } from './operands.ts';
-import { rewrite } from './rewrite.ts';
+import { rewrite, type Choice } from './rewrite.ts';
 import { select, type Arrivals } from './select.ts';
 
 /** How functions are called: System V's x86-64 ABI, or Microsoft's x64. */
@@ -46,6 +46,22 @@ const SCRATCH_GPRS = [RAX, RDX];
 const GPRS = [RDI, RSI, RCX, 8, 9, 10, 11, RBX, 12, 13, 14, 15];
 const OPMASKS = range(1, 7);
 
+/** Who does not fit mostly finds a register to pass through that is free just then. If not, some are kept for that. */
+const choicesOf = (vectors: readonly number[]): readonly Choice[] => {
+  const gpr = [...GPRS, RBP];
+  return [
+    {
+      available: { gpr, vector: vectors, opmask: OPMASKS },
+      scratch: { gpr: SCRATCH_GPRS, vector: [], opmask: [] },
+    },
+    {
+      available: { gpr, vector: vectors.slice(0, -2), opmask: OPMASKS.slice(0, -2) },
+      scratch: { gpr: SCRATCH_GPRS, vector: vectors.slice(-2), opmask: OPMASKS.slice(-2) },
+    },
+  ];
+};
+const choices = { avx2: choicesOf(range(0, 15)), avx512: choicesOf(range(0, 31)) };
+
 /** Position-independent code that leaves the caller's registers as the convention wants them. */
 export const compileX64 = (kernel: Kernel, options: X64Options): Uint8Array<ArrayBuffer> =>
   assemble(codeOf(kernel, options)).bytes;
@@ -53,31 +69,19 @@ export const compileX64 = (kernel: Kernel, options: X64Options): Uint8Array<Arra
 /** The same as instructions, for `print`. */
 export const codeOf = (kernel: Kernel, { avx512, abi }: X64Options): CodeItem[] => {
   const convention = conventions[abi];
-  const lir = select(kernel, { avx512, vectorBytes: avx512 ? 64 : 32, arrivals: convention.arrivals });
-  const intervals = intervalsOf(lir);
-  const vectors = range(0, avx512 ? 31 : 15);
-  const all: Registers = { gpr: [...GPRS, RBP], vector: vectors, opmask: OPMASKS };
-  // Who does not fit mostly finds a register to pass through that is free just then. If not, some are kept for that.
-  const attempts: readonly { readonly available: Registers; readonly scratch: Registers }[] = [
-    { available: all, scratch: { gpr: SCRATCH_GPRS, vector: [], opmask: [] } },
-    {
-      available: { ...all, vector: vectors.slice(0, -2), opmask: OPMASKS.slice(0, -2) },
-      scratch: { gpr: SCRATCH_GPRS, vector: vectors.slice(-2), opmask: OPMASKS.slice(-2) },
-    },
-  ];
-  for (const { available, scratch } of attempts) {
-    let allocation = allocate(lir, intervals, available);
-    const framed = [...allocation.slots.keys()].some((id) => lir.registers[id]!.bytes > 8);
-    // A frame with vectors is aligned to their size, and rbp remembers where the stack was.
-    if (framed) allocation = allocate(lir, intervals, { ...available, gpr: GPRS });
-    const used = {
-      gpr: new Set(allocation.used.gpr),
-      vector: new Set(allocation.used.vector),
-      opmask: new Set(allocation.used.opmask),
-    };
-    const body = rewrite(lir, allocation, scratch, used);
+  for (const choice of choices[avx512 ? 'avx512' : 'avx2']) {
+    const lir = select(kernel, { avx512, vectorBytes: avx512 ? 64 : 32, arrivals: convention.arrivals });
+    let { available } = choice;
+    let allocation = allocate(lir, available);
+    const framed = allocation.spilled.some(({ bytes }) => bytes > 8);
+    if (framed) {
+      // A frame with vectors is aligned to their size, and rbp remembers where the stack was.
+      available = { ...available, gpr: GPRS };
+      allocation = allocate(lir, available);
+    }
+    const body = rewrite(lir, allocation, { ...choice, available });
     if (body === null) continue;
-    const frame = new Frame(convention, used.gpr, used.vector, allocation.frameBytes, framed);
+    const frame = new Frame(convention, allocation, framed);
     return [...frame.prologue(), ...body, ...frame.epilogue(wide(lir)), ...lir.constants()];
   }
   throw new Error(`${kernel.name}: an instruction needs more registers than there are`);
@@ -90,22 +94,25 @@ const wide = (lir: Lir): boolean =>
 const gpr = (number: number): Gpr => ({ kind: 'gpr', number, bits: 64 });
 const code = (mnemonic: Mnemonic, ...operands: readonly Operand[]): CodeItem => ({ mnemonic, operands });
 
+const has = (numbers: number, number: number): boolean => (numbers & (1 << number)) !== 0;
+
 class Frame {
   private readonly gprs: readonly number[];
   private readonly vectors: readonly number[];
   private readonly bytes: number;
 
+  private readonly slotBytes: number;
+
   constructor(
     { savedGprs, savedVectors }: Convention,
-    usedGprs: ReadonlySet<number>,
-    usedVectors: ReadonlySet<number>,
-    private readonly slotBytes: number,
+    { used, frameBytes }: Allocation,
     private readonly aligned: boolean,
   ) {
-    this.gprs = savedGprs.filter((number) => usedGprs.has(number) || (aligned && number === RBP));
-    this.vectors = savedVectors.filter((number) => usedVectors.has(number));
+    this.gprs = savedGprs.filter((number) => has(used.gpr, number) || (aligned && number === RBP));
+    this.vectors = savedVectors.filter((number) => has(used.vector, number));
+    this.slotBytes = Math.ceil(frameBytes / 16) * 16;
     // Slots lie lowest, at rsp; above them the caller's vectors.
-    this.bytes = Math.ceil(slotBytes / 16) * 16 + 16 * this.vectors.length;
+    this.bytes = this.slotBytes + 16 * this.vectors.length;
   }
 
   prologue(): CodeItem[] {
@@ -134,7 +141,7 @@ class Frame {
   }
 
   private saved(k: number): Operand {
-    const displacement = Math.ceil(this.slotBytes / 16) * 16 + 16 * k;
+    const displacement = this.slotBytes + 16 * k;
     return { kind: 'memory', bits: 128, base: RSP, displacement };
   }
 }

@@ -1,6 +1,7 @@
 /** What the parts of selection share: the registers and constants of the kernel, and short ways to write instructions. */
 import type { Register } from '../../lang/ir.ts';
 import { elementBytes, isMask, type Type } from '../../lang/types.ts';
+import type { Uses } from '../../lang/uses.ts';
 import type { Mnemonic } from './encode.ts';
 import { Lir, type Decoration } from './lir.ts';
 import type { Gpr, Label, Memory, Operand, Opmask, Vector } from './operands.ts';
@@ -28,13 +29,21 @@ export class Context {
   private countMasks = new Map<number, Opmask>();
 
   /**
-   * @param avx512       whether AVX-512 F, VL, BW and DQ are there
-   * @param writtenOnce  whether a register of the kernel keeps its value once it has one
+   * @param avx512  whether AVX-512 F, VL, BW and DQ are there
+   * @param uses    of the kernel
    */
   constructor(
     readonly avx512: boolean,
-    readonly writtenOnce: (register: Register) => boolean,
+    private readonly uses: Uses,
   ) {}
+
+  /** Whether a register of the kernel keeps its value once it has one. */
+  writtenOnce({ id }: Register): boolean {
+    return this.uses.written[id] === 1;
+  }
+  readOnce({ id }: Register): boolean {
+    return this.uses.read[id] === 1;
+  }
 
   emit(mnemonic: Mnemonic, ...operands: readonly Operand[]): void {
     this.lir.emit(mnemonic, ...operands);
@@ -112,23 +121,26 @@ export class Context {
 
   /** A number in every lane, as memory beside the code. */
   literalMemory(value: number | bigint, type: Type): Memory {
-    const bytes = bytesOf(value, type);
-    if (type.lanes === 1) return this.lir.constant(bytes);
-    if (this.avx512) return this.lir.constant(bytes, true);
-    const all = new Uint8Array(vectorBits(type) / 8);
-    for (let at = 0; at < all.length; at += bytes.length) all.set(bytes, at);
-    return this.lir.constant(all);
+    const pattern = patternOf(value, type);
+    if (type.lanes === 1 || this.avx512) return this.element(pattern, type.lanes > 1);
+    const size = vectorBits(type) / 8;
+    const key = `${String(size)} ${typeof pattern} ${String(pattern)}`;
+    return this.lir.constant(key, () => {
+      const element = bytesOf(pattern);
+      return Uint8Array.from({ length: size }, (_, at) => element[at % element.length]!);
+    });
   }
   /** A number in every lane of a register of its own. */
   literalVector(value: number | bigint, type: Type): Vector {
-    const bits = vectorBits(type);
-    const register = this.lir.vector(bits);
-    const bytes = bytesOf(value, type);
-    if (bytes.every((byte) => byte === 0)) this.emit('vxorps', register, register, register);
-    else if (type.lanes === 1)
-      this.emit(bytes.length === 4 ? 'vmovss' : 'vmovsd', register, this.lir.constant(bytes));
-    else this.broadcast(register, this.lir.constant(bytes));
+    const register = this.lir.vector(vectorBits(type));
+    const pattern = patternOf(value, type);
+    if (pattern === 0 || pattern === 0n) this.emit('vxorps', register, register, register);
+    else if (type.lanes > 1) this.broadcast(register, this.element(pattern, false));
+    else this.emit(typeof pattern === 'number' ? 'vmovss' : 'vmovsd', register, this.element(pattern, false));
     return register;
+  }
+  private element(pattern: number | bigint, broadcast: boolean): Memory {
+    return this.lir.constant(pattern, () => bytesOf(pattern), broadcast);
   }
   /** One element of memory, or of a vector's lane 0, to all lanes. */
   broadcast(to: Vector, from: Memory | Vector, bits = from.kind === 'memory' ? from.bits : 32): void {
@@ -189,27 +201,29 @@ export const immediateOf = (value: number | bigint, bits: number): number | bigi
 
 const view = new DataView(new ArrayBuffer(8));
 
-/** One element's bytes. */
-const bytesOf = (value: number | bigint, { element }: Type): Uint8Array => {
+/** One element's bits: a number if there are 32, a bigint of 64. */
+const patternOf = (value: number | bigint, { element }: Type): number | bigint => {
   switch (element) {
     case 'f32':
       view.setFloat32(0, Number(value), true);
-      break;
+      return view.getInt32(0, true);
     case 'f64':
       view.setFloat64(0, Number(value), true);
-      break;
+      return view.getBigInt64(0, true);
     case 'i64':
     case 'm64':
     case 'index':
-      view.setBigInt64(0, BigInt(value), true);
-      break;
+      return BigInt.asIntN(64, BigInt(value));
     case 'i32':
     case 'm32':
-      view.setInt32(0, Number(value), true);
+      return Number(value) | 0;
   }
-  return new Uint8Array(
-    view.buffer.slice(0, element === 'f32' || element === 'i32' || element === 'm32' ? 4 : 8),
-  );
+};
+
+const bytesOf = (pattern: number | bigint): Uint8Array => {
+  if (typeof pattern === 'bigint') view.setBigInt64(0, pattern, true);
+  else view.setInt32(0, pattern, true);
+  return new Uint8Array(view.buffer.slice(0, typeof pattern === 'bigint' ? 8 : 4));
 };
 
 /** Lowest bits of a register. */

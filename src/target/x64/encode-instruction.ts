@@ -1,7 +1,7 @@
 import { ValueError } from '../../errors.ts';
 import type { CodeBuffer } from './buffer.ts';
 import type { Rounding, X64Instruction } from './code.ts';
-import type { Form } from './form.ts';
+import { textOf, type Form } from './form.ts';
 import { formsOf } from './instructions.ts';
 import { findForm } from './match.ts';
 import type { Memory, Operand } from './operands.ts';
@@ -28,7 +28,7 @@ export function encodeInstruction(out: CodeBuffer, instruction: X64Instruction):
 
 /** The error of an instruction that no form fits, or that `reason` forbids. */
 export function unencodable(instruction: X64Instruction, reason?: string): ValueError {
-  const forms = formsOf(instruction.mnemonic).map((form) => `\n  ${form.text}`);
+  const forms = formsOf(instruction.mnemonic).map((form) => `\n  ${textOf(form)}`);
   return new ValueError(
     `${printInstruction(instruction)}: ${reason ?? `no form of ${instruction.mnemonic} takes this; there are${forms.join('')}`}`,
   );

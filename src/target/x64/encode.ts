@@ -88,8 +88,8 @@ interface Place {
 
 function jump(instruction: X64Instruction, target: Label, at: number): Jump {
   const forms = formsOf(instruction.mnemonic);
-  const short = forms.find((form) => form.text.endsWith('rel8'));
-  const near = forms.find((form) => form.text.endsWith('rel32'));
+  const short = forms.find((form) => form.row.endsWith('rel8'));
+  const near = forms.find((form) => form.row.endsWith('rel32'));
   if (instruction.operands.length !== 1 || (!short && !near)) throw unencodable(instruction);
   return { at, target, instruction, short, near, isShort: short !== undefined };
 }

@@ -21,8 +21,23 @@
 export type Row = readonly string[];
 
 /** One encoding of one instruction. Indices are those of operands, −1 where there is none. */
-export interface Form {
-  readonly text: string;
+export interface Form extends Opcode, Roles {
+  readonly row: string;
+  /** Of the vectors that the row's `v` stands for. */
+  readonly bits: number;
+  /** 0, 1, 2 for 128 (or no length), 256, 512 bits. */
+  readonly length: number;
+  readonly slots: readonly Slot[];
+  readonly hasByteRegister: boolean;
+  readonly masking: boolean;
+  readonly zeroing: boolean;
+  readonly rounding: boolean;
+  readonly sae: boolean;
+  readonly gathers: boolean;
+}
+
+/** What a row's left side says, but for the length. */
+interface Opcode {
   readonly encoding: 'legacy' | 'vex' | 'evex';
   /** 66, F3 or F2 before a legacy opcode. */
   readonly prefixes: readonly number[];
@@ -31,12 +46,15 @@ export interface Form {
   /** VEX.mmmmm: 1 0F, 2 0F38, 3 0F3A. */
   readonly map: number;
   readonly w: 0 | 1;
-  /** 0, 1, 2 for 128 (or no length), 256, 512 bits. */
-  readonly length: number;
   readonly opcode: readonly number[];
   /** ModRM.reg where it extends the opcode, or −1. */
   readonly digit: number;
-  readonly slots: readonly Slot[];
+  readonly immediateBytes: 0 | 1 | 2 | 4 | 8;
+  /** Bytes of an element where compressed displacements count elements, or 0. */
+  readonly elementBytes: number;
+}
+
+interface Roles {
   readonly reg: number;
   readonly rm: number;
   readonly vvvv: number;
@@ -45,15 +63,6 @@ export interface Form {
   /** The register in the low bits of the opcode. */
   readonly opcodeRegister: number;
   readonly immediate: number;
-  readonly immediateBytes: 0 | 1 | 2 | 4 | 8;
-  readonly hasByteRegister: boolean;
-  readonly masking: boolean;
-  readonly zeroing: boolean;
-  readonly rounding: boolean;
-  readonly sae: boolean;
-  /** Bytes of an element where compressed displacements count elements, or 0. */
-  readonly elementBytes: number;
-  readonly gathers: boolean;
 }
 
 export interface Slot {
@@ -118,119 +127,152 @@ const parts: Readonly<Record<string, number>> = { v: 1, half: 2, quarter: 4, eig
 
 /** Reads one row: a form for each of its lengths. */
 export function parseRow(row: string): Form[] {
-  const [code, operands] = row.split('|').map((column) => column.trim()) as [string, string | undefined];
-  const lengths = /^E?VEX\.(L|256\/512)\./.exec(code);
-  if (!lengths) return [parseForm(code, operands ?? '', 128)];
-  const all = lengths[1] !== 'L' ? [256, 512] : code.startsWith('E') ? [128, 256, 512] : [128, 256];
-  return all.map((bits) => parseForm(code.replace(lengths[1]!, String(bits)), operands ?? '', bits));
+  const bar = row.indexOf('|');
+  const code = (bar < 0 ? row : row.slice(0, bar)).trim().split(' ');
+  const operands = bar < 0 ? [] : row.slice(bar + 1).split(',');
+  const has = (decoration: string): boolean => bar >= 0 && row.includes(decoration, bar);
+  const fields = code[0]!.split('.');
+  const encoding = fields[0] === 'VEX' ? 'vex' : fields[0] === 'EVEX' ? 'evex' : 'legacy';
+  const flags = { hasModrm: false, digit: -1, hasIs4: false, isMvr: false, addsRegister: false };
+  const opcode = parseOpcode(code, encoding, encoding === 'legacy' ? [] : fields, flags);
+  const masking = has('{k}');
+  const zeroing = has('{z}');
+  const controls = has('{er}');
+  const silences = has('{sae}');
+
+  const length = encoding === 'legacy' ? undefined : fields[1];
+  const lengths = lengthsOf(length, encoding);
+  return lengths.map((bits): Form => {
+    const slots = operands.map((text) => slotOf(text.trim(), bits, encoding === 'evex'));
+    let accepts = 0;
+    for (const slot of slots) accepts |= slot.accepts;
+    // The manual has rounding for 512 bits, and for scalars.
+    const widest = bits === 512 || (lengths.length === 1 && length !== '128' && length !== '256');
+    return {
+      row,
+      bits,
+      length:
+        lengths.length > 1 ? bits >> 8 : length === '512' ? 2 : length === '256' || length === 'L1' ? 1 : 0,
+      ...opcode,
+      slots,
+      ...roles(slots, flags),
+      hasByteRegister: (accepts & classes.r8) !== 0,
+      masking,
+      zeroing,
+      rounding: controls && widest,
+      sae: silences && widest,
+      gathers: (accepts & (classes.vmx | classes.vmy | classes.vmz)) !== 0,
+    };
+  });
 }
 
-function parseForm(code: string, operandText: string, bits: number): Form {
-  const [first, ...rest] = code.split(/\s+/) as [string, ...string[]];
-  const opcode: number[] = [];
-  let encoding: Form['encoding'] = 'legacy';
-  const before: number[] = [];
+/** The lengths of vectors that the row's `v` stands for; one that nobody asks for where it has none. */
+const lengthsOf = (length: string | undefined, encoding: Form['encoding']): readonly number[] => {
+  if (length === 'L') return encoding === 'evex' ? [128, 256, 512] : [128, 256];
+  return length === '256/512' ? [256, 512] : [128];
+};
+
+/** @param flags  gets what the rest of the row is read by */
+function parseOpcode(
+  code: readonly string[],
+  encoding: Form['encoding'],
+  fields: readonly string[],
+  flags: RoleFlags,
+): Opcode {
   let pp = 0;
   let map = 0;
   let w: 0 | 1 = 0;
-  let length = 0;
-  let digit = -1;
-  let hasModrm = false;
-  let hasIs4 = false;
-  let addsRegister = false;
+  for (const field of fields) {
+    pp = prefixes.get(field) ?? pp;
+    map = maps.get(field) ?? map;
+    if (field === 'W1') w = 1;
+  }
+  const opcode: number[] = [];
+  const before: number[] = [];
   let immediateBytes: Form['immediateBytes'] = 0;
   let countsElements = false;
-  let isMvr = false;
-
-  const fields = first.split('.');
-  if (fields[0] === 'VEX' || fields[0] === 'EVEX') {
-    encoding = fields[0] === 'VEX' ? 'vex' : 'evex';
-    for (const field of fields.slice(1)) {
-      if (field === '256' || field === 'L1') length = 1;
-      else if (field === '512') length = 2;
-      else if (field in prefixes) pp = prefixes[field]!;
-      else if (field in maps) map = maps[field]!;
-      else if (field === 'W1') w = 1;
-    }
-  } else rest.unshift(first);
-
-  for (const [i, token] of rest.entries()) {
-    const isPrefix = encoding === 'legacy' && opcode.length === 0 && token in prefixes;
-    if (isPrefix && i + 1 < rest.length && !rest[i + 1]!.startsWith('/'))
+  for (let i = encoding === 'legacy' ? 0 : 1; i < code.length; i++) {
+    const token = code[i]!;
+    const next = code[i + 1];
+    // 66, F3 and F2 stand before an opcode, or are one.
+    if (
+      encoding === 'legacy' &&
+      opcode.length === 0 &&
+      prefixes.has(token) &&
+      next !== undefined &&
+      !next.startsWith('/')
+    )
       before.push(Number.parseInt(token, 16));
     else if (token === 'REX.W') w = 1;
-    else if (token === '/r') hasModrm = true;
-    else if (token === '/is4') hasIs4 = true;
+    else if (token === '/r') flags.hasModrm = true;
+    else if (token === '/is4') flags.hasIs4 = true;
     else if (token === 'T1S') countsElements = true;
-    else if (token === 'MVR') isMvr = true;
-    else if (token in immediateSizes) immediateBytes = immediateSizes[token]!;
-    else if (/^\/[0-7]$/.test(token)) digit = Number(token[1]);
+    else if (token === 'MVR') flags.isMvr = true;
+    else if (immediateSizes.has(token)) immediateBytes = immediateSizes.get(token)!;
+    else if (token.length === 2 && token.startsWith('/')) flags.digit = Number(token[1]);
     else {
-      const [byte, plus] = token.split('+');
-      if (!/^[0-9A-F]{2}$/.test(byte!)) throw new Error(`${code}: ${token} is not a part of an opcode`);
-      opcode.push(Number.parseInt(byte!, 16));
-      addsRegister ||= plus !== undefined;
+      const byte = Number(`0x${token.slice(0, 2)}`);
+      flags.addsRegister ||= token[2] === '+';
+      if (!(byte >= 0) || (token.length > 2 && token[2] !== '+'))
+        throw new Error(`${code.join(' ')}: ${token} is not a part of an opcode`);
+      opcode.push(byte);
     }
   }
-
-  const operands = operandText === '' ? [] : operandText.split(/,\s*/);
-  const slots = operands.map((text) => parseSlot(text, bits, encoding === 'evex'));
-  const decorated = (decoration: string): boolean => operandText.includes(decoration);
-  const widest = bits === 512 || !/^EVEX\.(128|256)\./.test(code);
-  return {
-    text: operandText === '' ? code : `${code} | ${shownOperands(operandText, bits, widest)}`,
-    encoding,
-    prefixes: before,
-    pp,
-    map,
-    w,
-    length,
-    opcode,
-    digit,
-    slots,
-    ...roles(slots, { hasModrm, digit, hasIs4, isMvr, addsRegister }),
-    immediateBytes,
-    hasByteRegister: slots.some((slot) => (slot.accepts & classes.r8) !== 0),
-    masking: decorated('{k}'),
-    zeroing: decorated('{z}'),
-    rounding: decorated('{er}') && widest,
-    sae: decorated('{sae}') && widest,
-    elementBytes: countsElements ? 4 << w : 0,
-    gathers: slots.some((slot) => (slot.accepts & (classes.vmx | classes.vmy | classes.vmz)) !== 0),
-  };
+  const elementBytes = countsElements ? 4 << w : 0;
+  return { encoding, prefixes: before, pp, map, w, opcode, digit: flags.digit, immediateBytes, elementBytes };
 }
 
-const prefixes: Readonly<Record<string, number>> = { '66': 1, F3: 2, F2: 3 };
-const maps: Readonly<Record<string, number>> = { '0F': 1, '0F38': 2, '0F3A': 3 };
-const immediateSizes: Readonly<Record<string, Form['immediateBytes']>> = {
-  ib: 1,
-  iw: 2,
-  id: 4,
-  io: 8,
-  cb: 1,
-  cd: 4,
-};
+const prefixes: ReadonlyMap<string, number> = new Map([
+  ['66', 1],
+  ['F3', 2],
+  ['F2', 3],
+]);
+const maps: ReadonlyMap<string, number> = new Map([
+  ['0F', 1],
+  ['0F38', 2],
+  ['0F3A', 3],
+]);
+const immediateSizes: ReadonlyMap<string, Form['immediateBytes']> = new Map([
+  ['ib', 1],
+  ['iw', 2],
+  ['id', 4],
+  ['io', 8],
+  ['cb', 1],
+  ['cd', 4],
+]);
+
+/** Rows have few different operands, so each is read once. */
+const readSlots = new Map<string, Slot>();
+
+function slotOf(text: string, bits: number, evex: boolean): Slot {
+  const key = `${text} ${String(bits)} ${String(evex)}`;
+  let slot = readSlots.get(key);
+  if (slot === undefined) readSlots.set(key, (slot = parseSlot(text, bits, evex)));
+  return slot;
+}
 
 function parseSlot(text: string, bits: number, evex: boolean): Slot {
-  const name = text.replaceAll(/\{\w+\}/g, '');
+  const decorated = text.indexOf('{');
+  const name = decorated < 0 ? text : text.slice(0, decorated);
   const range = ranges[name];
   if (range) return { accepts: classes.immediate, min: range[0], max: range[1] };
   let accepts = 0;
   let size = bits;
-  for (const alternative of name.replace(/^r\/m(\d+)$/, 'r$1/m$1').split('/')) {
+  for (const alternative of name.startsWith('r/m') ? [`r${name.slice(3)}`, name.slice(2)] : name.split('/')) {
     const part = parts[alternative];
     if (part !== undefined) {
       size = bits / part;
       accepts |= vectorClass(Math.max(size, 128), evex);
-    } else if (alternative === 'm') accepts |= classes[`m${size}` as 'm128'];
+    } else if (alternative === 'm') accepts |= classes[`m${String(size)}` as 'm128'];
     else if (alternative === 'mem') accepts |= anySize;
     else if (alternative === 'rel8' || alternative === 'rel32') accepts |= classes.label;
-    else if (/^[xyz]mm$/.test(alternative))
-      accepts |= vectorClass({ x: 128, y: 256, z: 512 }[alternative[0]!]!, evex);
+    else if (alternative === 'xmm') accepts |= vectorClass(128, evex);
+    else if (alternative === 'ymm') accepts |= vectorClass(256, evex);
+    else if (alternative === 'zmm') accepts |= vectorClass(512, evex);
     else if (alternative.startsWith('vm')) {
       const length = alternative.slice(4);
       const vector = length === 'v' ? bits : length === 'half' ? Math.max(bits / 2, 128) : 128;
-      accepts |= { 128: classes.vmx, 256: classes.vmy, 512: classes.vmz }[vector]!;
+      accepts |= vector === 128 ? classes.vmx : vector === 256 ? classes.vmy : classes.vmz;
     } else {
       const bit = classes[alternative as keyof typeof classes] as number | undefined;
       if (bit === undefined) throw new Error(`${text} is not an operand`);
@@ -241,36 +283,52 @@ function parseSlot(text: string, bits: number, evex: boolean): Slot {
 }
 
 function vectorClass(bits: number, evex: boolean): number {
-  const low = { 128: classes.xmm, 256: classes.ymm, 512: classes.zmm }[bits]!;
+  const low = bits === 128 ? classes.xmm : bits === 256 ? classes.ymm : classes.zmm;
   return evex ? low | (low << 3) : low;
 }
 
 /** What decides which operand goes where. */
 interface RoleFlags {
-  readonly hasModrm: boolean;
-  readonly digit: number;
-  readonly hasIs4: boolean;
-  readonly isMvr: boolean;
-  readonly addsRegister: boolean;
+  hasModrm: boolean;
+  digit: number;
+  hasIs4: boolean;
+  isMvr: boolean;
+  addsRegister: boolean;
 }
 
 /** Which operand goes where: r/m is the one that may be memory, or else the last. */
-function roles(
-  slots: readonly Slot[],
-  { hasModrm, digit, hasIs4, isMvr, addsRegister }: RoleFlags,
-): Pick<Form, 'reg' | 'rm' | 'vvvv' | 'is4' | 'opcodeRegister' | 'immediate'> {
-  const immediate = slots.findIndex((slot) => slot.accepts === classes.immediate);
-  const registers = [...slots.keys()].filter((i) => i !== immediate && (slots[i]!.accepts & ~fixed) !== 0);
+function roles(slots: readonly Slot[], flags: RoleFlags): Roles {
+  const { hasModrm, digit, hasIs4, isMvr, addsRegister } = flags;
+  let immediate = -1;
+  const registers: number[] = [];
+  let mayBeMemory = -1;
+  for (let i = 0; i < slots.length; i++) {
+    const { accepts } = slots[i]!;
+    if (accepts === classes.immediate) immediate = immediate < 0 ? i : immediate;
+    else if ((accepts & ~fixed) !== 0) {
+      registers.push(i);
+      if (mayBeMemory < 0 && (accepts & memory) !== 0) mayBeMemory = i;
+    }
+  }
   const none = { reg: -1, rm: -1, vvvv: -1, is4: -1, opcodeRegister: -1, immediate };
   if (addsRegister) return { ...none, opcodeRegister: registers[0]! };
   if (!hasModrm && digit < 0) return none;
   const is4 = hasIs4 ? registers.pop()! : -1;
-  const rm = isMvr ? 0 : (registers.find((i) => (slots[i]!.accepts & memory) !== 0) ?? registers.at(-1)!);
+  const rm = isMvr ? 0 : mayBeMemory >= 0 ? mayBeMemory : registers.at(-1)!;
   const others = registers.filter((i) => i !== rm);
   if (digit >= 0) return { ...none, rm, vvvv: others[0] ?? -1 };
   // To memory, the register comes last: vmaskmovps m256, ymm, ymm.
-  const [reg, vvvv = -1] = rm === 0 ? others.reverse() : others;
-  return { ...none, rm, reg: reg ?? -1, vvvv, is4 };
+  if (rm === 0) others.reverse();
+  return { ...none, rm, reg: others[0] ?? -1, vvvv: others[1] ?? -1, is4 };
+}
+
+/** A form in the manual's words, its length said: VEX.256.0F.WIG 58 /r | ymm, ymm, ymm/m256. */
+export function textOf({ row, bits, encoding }: Form): string {
+  const [code = '', operands] = row.split('|').map((column) => column.trim());
+  const exact = code.replace(/^(E?VEX\.)(L|256\/512)\./, `$1${String(bits)}.`);
+  if (operands === undefined) return exact;
+  const widest = encoding !== 'evex' || !/^EVEX\.(128|256)\./.test(exact);
+  return `${exact} | ${shownOperands(operands, bits, widest)}`;
 }
 
 /** The operands of one length as the manual has them: ymm, ymm, ymm/m256. */

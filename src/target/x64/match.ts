@@ -20,9 +20,9 @@ export function findForm(instruction: X64Instruction): Form | undefined {
 const byClasses = new Map<Mnemonic, Map<number, readonly Form[]>>();
 
 function candidates({ mnemonic, operands }: X64Instruction): readonly Form[] {
-  // The highest bit of an operand's class tells the others.
+  // The highest bit of an operand's class tells the others. No instruction has more than five operands.
   let key = operands.length;
-  for (let i = 0; i < operands.length; i++) key = key * 64 + Math.clz32(classOf(operands[i]!));
+  for (let i = 0; i < operands.length; i++) key = (key << 5) | (Math.clz32(classOf(operands[i]!)) & 31);
   let ofMnemonic = byClasses.get(mnemonic);
   if (!ofMnemonic) byClasses.set(mnemonic, (ofMnemonic = new Map<number, readonly Form[]>()));
   let forms = ofMnemonic.get(key);
@@ -31,10 +31,11 @@ function candidates({ mnemonic, operands }: X64Instruction): readonly Form[] {
 }
 
 function takes({ slots }: Form, operands: readonly Operand[]): boolean {
-  return (
-    slots.length === operands.length &&
-    slots.every(({ accepts }, i) => (accepts & classOf(operands[i]!)) !== 0)
-  );
+  if (slots.length !== operands.length) return false;
+  for (let i = 0; i < slots.length; i++) {
+    if ((slots[i]!.accepts & classOf(operands[i]!)) === 0) return false;
+  }
+  return true;
 }
 
 /** Whether the value of the immediate and the decorations are such as the form has. */

@@ -1,35 +1,71 @@
 /** After allocation: machine registers in place of virtual ones, and memory where there was no register left. */
-import { copied, type Allocation, type Registers } from './allocate.ts';
+import { freeAt, type Allocation, type Registers } from './allocate.ts';
 import type { CodeItem, X64Instruction } from './encode.ts';
-import { roleOf, VIRTUAL, type Lir, type RegisterClass, type Role } from './lir.ts';
-import type { Memory, Operand } from './operands.ts';
+import { isCopy, roleOf, VIRTUAL, type Lir, type RegisterClass, type Role } from './lir.ts';
+import type { Gpr, Memory, Operand, Opmask, Vector } from './operands.ts';
 
 const STACK_POINTER = 4;
+
+/** What an allocation may use, and what it leaves for those who live in memory to pass through. */
+export interface Choice {
+  readonly available: Registers;
+  readonly scratch: Registers;
+}
 
 /**
  * The code on machine registers. What lives in memory passes through `scratch`, or through what is free just then; null
  * when that is too little.
  *
- * @param used  gets the registers that it passes through
+ * The operands of `lir` are what they were no longer: a register's machine register is written into them, because most
+ * are shared by several instructions, and making new ones would take longer than anything else here. So there is no
+ * second rewriting of the same code.
  */
-export const rewrite = (
-  lir: Lir,
-  allocation: Allocation,
-  scratch: Registers,
-  used: Record<RegisterClass, Set<number>>,
-): CodeItem[] | null => {
+export const rewrite = (lir: Lir, allocation: Allocation, choice: Choice): CodeItem[] | null => {
   const code: CodeItem[] = [];
-  for (const [place, item] of lir.items.entries()) {
-    if ('loop' in item) continue;
+  const { items } = lir;
+  for (let place = 0; place < items.length; place++) {
+    const item = items[place]!;
     if (!('mnemonic' in item)) {
       code.push(item);
       continue;
     }
-    const rewritten = new Rewriting(item, place, lir, allocation, scratch, used).result();
+    if (assign(lir, item)) {
+      // What a copy of 32 bits does to the others does not matter: nobody reads them.
+      if (!(isCopy(item) && (item.operands[0] as Gpr).number === (item.operands[1] as Gpr).number))
+        code.push(item);
+      continue;
+    }
+    const rewritten = new Rewriting(item, place, lir, allocation, choice).result();
     if (rewritten === null) return null;
     code.push(...rewritten);
   }
   return code;
+};
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Gives the instruction's registers their numbers. False when one of them lives in memory, and keeps its own. */
+const assign = (lir: Lir, instruction: X64Instruction): boolean => {
+  const { operands, mask } = instruction;
+  let inRegisters = true;
+  const given = (number: number): number => {
+    if (number < VIRTUAL) return number;
+    const { machine } = lir.registers[number - VIRTUAL]!;
+    if (machine >= 0) return machine;
+    inRegisters = false;
+    return number;
+  };
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!;
+    if (typeof operand !== 'object' || operand.kind === 'label') continue;
+    if (operand.kind === 'memory') {
+      const memory: Mutable<Memory> = operand;
+      if (operand.base !== undefined) memory.base = given(operand.base);
+      if (operand.index !== undefined) memory.index = given(operand.index);
+    } else (operand as Mutable<Gpr | Vector | Opmask>).number = given(operand.number);
+  }
+  if (mask !== undefined) (instruction as Mutable<X64Instruction>).mask = given(mask);
+  return inRegisters;
 };
 
 /** There is no register to pass through. */
@@ -37,7 +73,22 @@ const NONE = -1;
 
 /** Instructions whose last operand may be memory of a vector's size. */
 const foldsVector = /^v(p?add|p?sub|p?mul|div|min|max|andn?|x?or|fn?m|p?cmp|p?blend[mv])/;
-const foldsGpr = new Set(['add', 'sub', 'and', 'or', 'xor', 'cmp', 'imul', 'movsxd', 'idiv']);
+const foldsGpr: ReadonlySet<string> = new Set([
+  'add',
+  'sub',
+  'and',
+  'or',
+  'xor',
+  'cmp',
+  'imul',
+  'movsxd',
+  'idiv',
+  'mov',
+]);
+/** Those whose first operand may be memory, the other being a register or an immediate. */
+const foldsFirst: ReadonlySet<string> = new Set(['add', 'sub', 'and', 'or', 'xor', 'cmp', 'test', 'mov']);
+/** Those that take memory alone, or beside an immediate. */
+const foldsOnly: ReadonlySet<string> = new Set(['neg', 'not', 'shl', 'shr', 'sar']);
 
 /** One instruction's registers replaced, with loads before it and a store after it. */
 class Rewriting {
@@ -53,8 +104,7 @@ class Rewriting {
     private readonly place: number,
     private readonly lir: Lir,
     private readonly allocation: Allocation,
-    private readonly scratch: Registers,
-    private readonly used: Record<RegisterClass, Set<number>>,
+    private readonly choice: Choice,
   ) {}
 
   /** Null when registers do not suffice. */
@@ -78,31 +128,27 @@ class Rewriting {
       ...chosen,
     };
     if (this.failed) return null;
-    const copy = copied(result);
-    // What a copy of 32 bits does to the others does not matter: nobody reads them.
-    if (copy !== undefined && copy.to === copy.from && this.after.length === 0) return this.before;
     return [...this.before, result, ...this.after];
   }
 
   private inMemory(number: number): boolean {
-    return number >= VIRTUAL && this.allocation.assigned[number - VIRTUAL]! < 0;
+    return number >= VIRTUAL && this.lir.registers[number - VIRTUAL]!.machine < 0;
   }
 
   /** The machine register that stands for a register: its own, or a scratch register, filled and emptied. */
   private machine(number: number, role: Role): number {
     if (number < VIRTUAL) return number;
-    const own = this.allocation.assigned[number - VIRTUAL]!;
+    const { machine: own, class: class_ } = this.lir.registers[number - VIRTUAL]!;
     if (own >= 0) return own;
     let register = this.loaded.get(number);
     if (register === undefined) {
-      const { class: class_ } = this.lir.registers[number - VIRTUAL]!;
       register = this.nextFree(class_);
       if (register === undefined && role === 'write') register = this.loadedOf(class_);
-      if (register !== undefined) this.used[class_].add(register);
       if (register === undefined) {
         this.failed = true;
         return NONE;
       }
+      this.allocation.used[class_] |= 1 << register;
       this.loaded.set(number, register);
       if (role !== 'write') this.before.push(this.transfer(number, register, 'load'));
     }
@@ -112,9 +158,10 @@ class Rewriting {
 
   /** The next register to pass through: those kept for it first. */
   private nextFree(class_: RegisterClass): number | undefined {
-    const kept = (this.kept[class_] ??= [...this.scratch[class_]]);
+    const { scratch, available } = this.choice;
+    const kept = (this.kept[class_] ??= [...scratch[class_]]);
     if (kept.length > 0) return kept.shift();
-    return (this.free[class_] ??= this.allocation.free(class_, this.place)).shift();
+    return (this.free[class_] ??= freeAt(this.lir, available, class_, this.place)).shift();
   }
 
   /** A scratch register whose contents the instruction reads before it writes. */
@@ -137,7 +184,7 @@ class Rewriting {
   }
 
   private slot(number: number, bits: number): Memory {
-    const displacement = this.allocation.slots.get(number - VIRTUAL)!;
+    const displacement = this.lir.registers[number - VIRTUAL]!.slot;
     return { kind: 'memory', bits, base: STACK_POINTER, displacement };
   }
 
@@ -161,9 +208,11 @@ class Rewriting {
     };
   }
 
-  /** The operand that can be read from memory by the instruction itself; −1 when there is none. */
+  /** The operand that can be read from memory, or changed there, by the instruction itself; −1 when there is none. */
   private foldable(): number {
     const { mnemonic, operands } = this.instruction;
+    if (operands.some((operand) => typeof operand === 'object' && operand.kind === 'memory')) return -1;
+    if (this.foldsFirst()) return 0;
     const last = mnemonic.startsWith('vblendv')
       ? 2
       : operands.findLastIndex((operand) => typeof operand === 'object');
@@ -171,8 +220,7 @@ class Rewriting {
     const fits =
       (last > 0 || mnemonic === 'idiv') &&
       typeof operand === 'object' &&
-      (operand.kind === 'vector' ? foldsVector.test(mnemonic) : foldsGpr.has(mnemonic)) &&
-      !operands.some((other) => typeof other === 'object' && other.kind === 'memory');
+      (operand.kind === 'vector' ? foldsVector.test(mnemonic) : foldsGpr.has(mnemonic));
     if (!fits || operand.kind === 'memory' || operand.kind === 'label' || !this.inMemory(operand.number))
       return -1;
     return operands
@@ -182,8 +230,20 @@ class Rewriting {
       : last;
   }
 
+  private foldsFirst(): boolean {
+    const { mnemonic, operands } = this.instruction;
+    const [first, second] = operands;
+    if (typeof first !== 'object' || first.kind !== 'gpr' || !this.inMemory(first.number)) return false;
+    // A register's upper half becomes 0 where the lower is written; memory's would stay.
+    if (first.bits !== 64 && mnemonic !== 'cmp' && mnemonic !== 'test') return false;
+    if (typeof second === 'object')
+      return foldsFirst.has(mnemonic) && second.kind === 'gpr' && !this.inMemory(second.number);
+    // `mov` has immediates of 64 bits for registers only.
+    return foldsOnly.has(mnemonic) || (foldsFirst.has(mnemonic) && typeof second === 'number');
+  }
+
   /** How many bits of a spilled register an instruction reads. */
-  private accessBits(operand: Exclude<Operand, number | bigint | Memory | { kind: 'label' }>): number {
+  private accessBits(operand: Gpr | Vector | Opmask): number {
     if (operand.kind === 'opmask') return 64;
     const { mnemonic } = this.instruction;
     if (operand.kind === 'vector' && /s[sd]$/.test(mnemonic)) return mnemonic.endsWith('ss') ? 32 : 64;

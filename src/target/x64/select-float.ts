@@ -138,14 +138,7 @@ export const extremumOf = (
 };
 
 /** a · b + c, by the form that needs the fewest copies: 231 adds to c, 213 multiplies a. */
-export const fma = (
-  x: Context,
-  dst: Register,
-  a: Register,
-  b: Register,
-  c: Register,
-  dies: (register: Register) => boolean,
-): void => {
+export const fma = (x: Context, dst: Register, a: Register, b: Register, c: Register): void => {
   const to = x.place(dst) as Vector;
   const form = suffix(dst.type);
   const is = (register: Register): boolean => register.id === dst.id;
@@ -155,7 +148,7 @@ export const fma = (
     x.emit(`vfmadd231${form}`, to, x.vector(p), x.vectorOrMemory(q));
   } else if (is(p) || is(q)) {
     x.emit(`vfmadd213${form}`, to, x.vector(is(p) ? q : p), x.vectorOrMemory(c));
-  } else if (isLiteral(c) || (dies(p) && !dies(c))) {
+  } else if (isLiteral(c) || (x.readOnce(p) && !x.readOnce(c))) {
     // The literal that is c may be memory; then q must be a register.
     const factor = x.vector(q);
     x.move(to, x.vector(p));

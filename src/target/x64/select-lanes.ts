@@ -42,11 +42,13 @@ export const iota = (x: Context, dst: Register): void => {
 };
 
 export const iotaMemory = (x: Context, type: Type): ReturnType<Context['literalMemory']> => {
-  const bytes = new Uint8Array(vectorBits(type) / 8);
-  const view = new DataView(bytes.buffer);
+  const size = vectorBits(type) / 8;
   const width = elementBits(type) / 8;
-  for (let at = 0; at < bytes.length; at += width) view.setInt32(at, at / width, true);
-  return x.lir.constant(bytes);
+  return x.lir.constant(`iota ${String(size)} ${String(width)}`, () => {
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; at += width) bytes[at] = at / width;
+    return bytes;
+  });
 };
 
 /** 128 bits of a vector, number `piece`. */

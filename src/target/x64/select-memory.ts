@@ -304,9 +304,12 @@ const pairs = (x: Context, to: Vector, access: Access, type: Type): boolean => {
   x.emit('vmovups', first, at(x, access, to.bits));
   x.emit('vmovups', last, at(x, access, to.bits, 4 * lanes - 4));
   if (x.avx512 && lanes > 4) {
-    const chosen = Array.from({ length: lanes }, (_, k) => (k < lanes / 2 ? 2 * k : 2 * k + 1));
     const order = x.temporaryLike(to);
-    x.emit('vmovups', order, x.lir.constant(new Uint8Array(Int32Array.from(chosen).buffer)));
+    const chosen = x.lir.constant(`pairs ${String(lanes)}`, () => {
+      const indices = Int32Array.from({ length: lanes }, (_, k) => (k < lanes / 2 ? 2 * k : 2 * k + 1));
+      return new Uint8Array(indices.buffer);
+    });
+    x.emit('vmovups', order, chosen);
     x.emit('vpermi2ps', order, first, last);
     x.move(to, order);
   } else if (lanes === 4) x.emit('vshufps', to, first, last, 0xd8);

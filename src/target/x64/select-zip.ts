@@ -55,10 +55,13 @@ const permute = (
     const half = op === 'zipHigh' ? lanes / 2 : 0;
     return half + (k >> 1) + (k % 2) * lanes;
   };
-  const chosen = Array.from({ length: lanes }, (_, k) => from(k));
-  const indices = bits === 32 ? Int32Array.from(chosen) : BigInt64Array.from(chosen, BigInt);
   const order = x.temporaryLike(to);
-  x.emit('vmovups', order, x.lir.constant(new Uint8Array(indices.buffer)));
+  const chosen = x.lir.constant(`${op} ${String(lanes)} ${String(bits)}`, () => {
+    const bytes = new Uint8Array((lanes * bits) / 8);
+    for (let k = 0; k < lanes; k++) bytes[(k * bits) / 8] = from(k);
+    return bytes;
+  });
+  x.emit('vmovups', order, chosen);
   x.emit(bits === 32 ? 'vpermi2ps' : 'vpermi2pd', order, a, b);
   x.move(to, order);
 };

@@ -1,7 +1,7 @@
 /** From the statements of a kernel to x86-64 instructions on virtual registers. */
 import type { CompareOp, Instruction, Kernel, Register, Statement } from '../../lang/ir.ts';
 import { isFloat, isMask, showType } from '../../lang/types.ts';
-import { definitions, reads } from '../../lang/uses.ts';
+import { usesOf, writes } from '../../lang/uses.ts';
 import {
   Context,
   elementBits,
@@ -76,13 +76,9 @@ class Selection {
   readonly x: Context;
   private readonly args: Gpr;
   private readonly bounds: { readonly begin: Gpr; readonly end: Gpr };
-  private readonly writeCounts: ReadonlyMap<number, number>;
-  private readonly readCounts: ReadonlyMap<number, number>;
 
   constructor(kernel: Kernel, { avx512, arrivals }: SelectOptions) {
-    this.writeCounts = definitions(kernel.body);
-    this.readCounts = reads(kernel.body);
-    this.x = new Context(avx512, ({ id }) => this.writeCounts.get(id) === 1);
+    this.x = new Context(avx512, usesOf(kernel));
     const { lir } = this.x;
     const arrived = (number: number): Gpr => {
       const register = lir.gpr(64);
@@ -108,7 +104,7 @@ class Selection {
 
   /** Whether a comparison is of use to nobody but the branch that follows it. */
   private onlyAsks(dst: Register, condition: Register): boolean {
-    return dst.id === condition.id && this.x.writtenOnce(dst) && this.readCounts.get(dst.id) === 1;
+    return dst.id === condition.id && this.x.writtenOnce(dst) && this.x.readOnce(dst);
   }
 
   private statement(statement: Statement): void {
@@ -198,7 +194,7 @@ class Selection {
         this.compare(s);
         break;
       case 'fma':
-        floats.fma(x, dst, s.a, s.b, s.c, (register) => this.readCounts.get(register.id) === 1);
+        floats.fma(x, dst, s.a, s.b, s.c);
         break;
       case 'select':
         this.select(s);
@@ -378,7 +374,7 @@ class Selection {
     const { counter, begin, end, step, body } = statement;
     const [first, last] = [x.immediate(begin), x.immediate(end)];
     const at = x.place(counter) as Gpr;
-    const changes = definitions([statement]).has(end.id);
+    const changes = !x.writtenOnce(end) && writes([statement], end.id);
     let limit: Gpr | number = x.gprOrImmediate(end);
     if (changes && typeof limit !== 'number') {
       const kept = x.lir.gpr(64);
@@ -393,14 +389,14 @@ class Selection {
       x.emit('cmp', at, limit);
       x.jump('ge', done);
     }
-    x.lir.loop('begin');
+    x.lir.beginLoop();
     x.lir.align(16);
     x.lir.place(again);
     this.block(body);
     x.emit('add', at, step);
     x.emit('cmp', at, limit);
     x.jump('l', again);
-    x.lir.loop('end');
+    x.lir.endLoop();
     x.lir.place(done);
   }
 }

@@ -3,6 +3,7 @@ import { CodeBuffer } from '../../../src/target/x64/buffer.ts';
 import { encodeInstruction } from '../../../src/target/x64/encode-instruction.ts';
 import { assemble } from '../../../src/target/x64/encode.ts';
 import type { CodeItem, X64Instruction } from '../../../src/target/x64/encode.ts';
+import { textOf } from '../../../src/target/x64/form.ts';
 import { formsOf, type Mnemonic } from '../../../src/target/x64/instructions.ts';
 import type { Gpr, Label, Memory, Operand, Vector } from '../../../src/target/x64/operands.ts';
 import { printCode, printInstruction } from '../../../src/target/x64/print.ts';
@@ -35,7 +36,7 @@ describe('forms of instructions', () => {
     const unreached = mnemonics.flatMap((mnemonic) =>
       formsOf(mnemonic)
         .filter((form) => !isJump(form) && instructionsOf(mnemonic, form).length === 0)
-        .map((form) => `${mnemonic} ${form.text}`),
+        .map((form) => `${mnemonic} ${textOf(form)}`),
     );
     expect(unreached).toEqual([]);
   });
