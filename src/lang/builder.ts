@@ -7,7 +7,8 @@ export class Builder implements Emitter {
   /** Lanes of a vector in this kernel: as many as the widest element type among its tensors allows. */
   readonly lanes: number;
   private readonly registers: Register[] = [];
-  private readonly blocks: Statement[][] = [[]];
+  private readonly body: Statement[] = [];
+  private statements = this.body;
 
   constructor(
     readonly name: string,
@@ -22,7 +23,7 @@ export class Builder implements Emitter {
   }
 
   finish(): Kernel {
-    return { name: this.name, parameters: this.parameters, registers: this.registers, body: this.blocks[0]! };
+    return { name: this.name, parameters: this.parameters, registers: this.registers, body: this.body };
   }
 
   register(type: Type, name?: string): Register {
@@ -33,30 +34,29 @@ export class Builder implements Emitter {
   }
 
   push(statement: Statement): void {
-    this.blocks[this.blocks.length - 1]!.push(statement);
+    this.statements.push(statement);
   }
 
-  /** Emits an instruction with a fresh result. */
-  emit(type: Type, make: (dst: Register) => Statement): Value {
-    const dst = this.register(type);
-    this.push(make(dst));
+  define(dst: Register, instruction: Statement): Value {
+    this.push(instruction);
     return new Value(this, dst);
   }
 
   /** The statements that `body` emits, kept apart. */
   block(body: () => void): readonly Statement[] {
-    const statements: Statement[] = [];
-    this.blocks.push(statements);
+    const outer = this.statements;
+    const statements: Statement[] = (this.statements = []);
     try {
       body();
     } finally {
-      this.blocks.pop();
+      this.statements = outer;
     }
     return statements;
   }
 
   constant(value: number | bigint, type: Type): Value {
-    return this.emit(type, (dst) => ({ op: 'const', dst, value }));
+    const dst = this.register(type);
+    return this.define(dst, { op: 'const', dst, value });
   }
 
   variable(initial: Value, name?: string): Variable {
@@ -74,9 +74,11 @@ export class Builder implements Emitter {
   }
 
   index(value: Operand): Value {
-    return value instanceof Value ? value.to('index') : this.constant(value, { element: 'index', lanes: 1 });
+    return value instanceof Value ? value.to('index') : this.constant(value, indexType);
   }
 }
+
+const indexType: Type = { element: 'index', lanes: 1 };
 
 let current: Builder | undefined;
 

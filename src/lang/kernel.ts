@@ -178,8 +178,11 @@ export const constant = (value: number | bigint, type: RegisterElement | Type): 
   builder().constant(value, typeof type === 'string' ? { element: type, lanes: 1 } : type);
 
 /** 0, 1, 2 … in the lanes of a vector. */
-export const iota = (element: 'i32' | 'i64', lanes: number = builder().lanes): Value =>
-  builder().emit({ element, lanes }, (dst) => ({ op: 'iota', dst }));
+export const iota = (element: 'i32' | 'i64', lanes: number = builder().lanes): Value => {
+  const b = builder();
+  const dst = b.register({ element, lanes });
+  return b.define(dst, { op: 'iota', dst });
+};
 
 /** The value where the lane exists, `neutral` in the lanes beyond the end of a partial step. */
 export const active = (i: LaneIndex, value: Value, neutral: Operand): Value => {

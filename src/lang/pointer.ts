@@ -57,7 +57,8 @@ export class Pointer {
   splat(i: Operand = 0, lanes: number = this.builder.lanes): Value {
     const p = this.plus(i);
     const type = { element: loadedElement[this.storage], lanes };
-    return this.builder.emit(type, (dst) => ({ op: 'loadSplat', dst, ...p.access() }));
+    const dst = this.builder.register(type);
+    return this.builder.define(dst, { op: 'loadSplat', dst, ...p.access() });
   }
   /** Consecutive elements from `i` on; all lanes, or the first `count`, the others being 0. */
   vector(
@@ -113,16 +114,16 @@ export class Pointer {
 
   private load(lanes: number, count?: Value, stride?: Value): Value {
     const type = { element: loadedElement[this.storage], lanes };
-    return this.builder.emit(type, (dst) => ({ op: 'load', dst, ...this.access(count, stride) }));
+    const dst = this.builder.register(type);
+    return this.builder.define(dst, { op: 'load', dst, ...this.access(count, stride) });
   }
 
   private access(count?: Value, stride?: Value): Access {
     const { param, storage, displacement } = this;
+    const access = { param, address: this.address.register, displacement, storage };
+    if (count === undefined && stride === undefined) return access;
     return {
-      param,
-      address: this.address.register,
-      displacement,
-      storage,
+      ...access,
       ...(count && { count: count.register }),
       ...(stride && { stride: stride.register }),
     };

@@ -65,7 +65,8 @@ export const isMask = (element: RegisterElement): boolean => element === 'm32' |
 export const maskOf = (element: RegisterElement): MaskType =>
   element === 'f64' || element === 'i64' || element === 'm64' ? 'm64' : 'm32';
 
-export const sameType = (a: Type, b: Type): boolean => a.element === b.element && a.lanes === b.lanes;
+export const sameType = (a: Type, b: Type): boolean =>
+  a === b || (a.element === b.element && a.lanes === b.lanes);
 
 /** `f32`, `f32x4`, `index` */
 export const showType = (type: Type): string =>

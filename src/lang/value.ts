@@ -12,7 +12,9 @@ export interface Emitter {
   /** Lanes of a vector in the kernel that is being written. */
   readonly lanes: number;
   push(statement: Statement): void;
-  emit(type: Type, make: (dst: Register) => Statement): Value;
+  register(type: Type): Register;
+  /** Emits the instruction whose result `dst` is. */
+  define(dst: Register, instruction: Statement): Value;
   constant(value: number | bigint, type: Type): Value;
   coerce(value: Operand, type: Type): Value;
 }
@@ -125,13 +127,14 @@ export class Value {
     const [x, y] = this.together(b);
     const [z, w] = x.together(c);
     const [p, q] = z.together(y);
-    return this.builder.emit(p.type, (dst) => ({
+    const dst = this.builder.register(p.type);
+    return this.builder.define(dst, {
       op: 'fma',
       dst,
       a: p.register,
       b: q.register,
       c: w.register,
-    }));
+    });
   }
 
   /** As a mask: where it is set `a`, elsewhere `b`. Its width follows the elements'. */
@@ -147,46 +150,51 @@ export class Value {
     const mask = this.type.element === width ? this : this.to(width);
     if (mask.lanes !== lanes)
       throw new Error(`select: a mask ${showType(mask.type)} cannot choose among ${showType(type)}`);
-    return builder.emit(type, (dst) => ({
+    const dst = builder.register(type);
+    return builder.define(dst, {
       op: 'select',
       dst,
       mask: mask.register,
       a: x.register,
       b: y.register,
-    }));
+    });
   }
 
   to(element: ElementType | MaskType | 'index'): Value {
     if (element === this.type.element) return this;
-    return this.builder.emit({ element, lanes: this.lanes }, (dst) => ({
+    const dst = this.builder.register({ element, lanes: this.lanes });
+    return this.builder.define(dst, {
       op: 'convert',
       dst,
       a: this.register,
-    }));
+    });
   }
   /** The same bits under another element type of the same width. */
   bits(element: ElementType): Value {
-    return this.builder.emit({ element, lanes: this.lanes }, (dst) => ({
+    const dst = this.builder.register({ element, lanes: this.lanes });
+    return this.builder.define(dst, {
       op: 'bitcast',
       dst,
       a: this.register,
-    }));
+    });
   }
   splat(lanes: number = this.builder.lanes): Value {
     if (this.lanes === lanes) return this;
-    return this.builder.emit({ element: this.type.element, lanes }, (dst) => ({
+    const dst = this.builder.register({ element: this.type.element, lanes });
+    return this.builder.define(dst, {
       op: 'splat',
       dst,
       a: this.register,
-    }));
+    });
   }
   lane(lane: number): Value {
-    return this.builder.emit({ element: this.type.element, lanes: 1 }, (dst) => ({
+    const dst = this.builder.register({ element: this.type.element, lanes: 1 });
+    return this.builder.define(dst, {
       op: 'extract',
       dst,
       a: this.register,
       lane,
-    }));
+    });
   }
   /** Lanes 0, 2, 4 … of this followed by b. */
   evens(b: Value): Value {
@@ -220,46 +228,70 @@ export class Value {
   /** Whether any lane of this mask is set. */
   any(): Value {
     if (this.lanes === 1) return this;
-    return this.builder.emit({ element: 'm32', lanes: 1 }, (dst) => ({ op: 'any', dst, a: this.register }));
+    const dst = this.builder.register({ element: 'm32', lanes: 1 });
+    return this.builder.define(dst, { op: 'any', dst, a: this.register });
   }
 
   private unary(op: UnaryOp): Value {
-    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register }));
+    const dst = this.builder.register(this.type);
+    return this.builder.define(dst, { op, dst, a: this.register });
   }
   private binary(op: BinaryOp, b: Operand): Value {
-    const [x, y] = this.together(b);
-    return this.builder.emit(x.type, (dst) => ({ op, dst, a: x.register, b: y.register }));
+    if (this.isUnchangedBy(op, b)) return this;
+    const x = this.beside(b);
+    const y = this.partner(b);
+    const dst = this.builder.register(x.type);
+    return this.builder.define(dst, { op, dst, a: x.register, b: y.register });
+  }
+  /** Addresses are sums in which many a number is 0, and many a factor 1. A variable may change later. */
+  private isUnchangedBy(op: BinaryOp, b: Operand): boolean {
+    if (this.type.element !== 'index' || this instanceof Variable) return false;
+    return op === 'mul' ? b === 1 : b === 0 && (op === 'add' || op === 'sub');
   }
   private zip(op: ZipOp, { register: b }: Value): Value {
-    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register, b }));
+    const dst = this.builder.register(this.type);
+    return this.builder.define(dst, { op, dst, a: this.register, b });
   }
   private compare(op: CompareOp, b: Operand): Value {
-    const [x, y] = this.together(b);
+    const x = this.beside(b);
+    const y = this.partner(b);
     const type = { element: maskOf(x.type.element), lanes: x.lanes };
-    return this.builder.emit(type, (dst) => ({ op, dst, a: x.register, b: y.register }));
+    const dst = this.builder.register(type);
+    return this.builder.define(dst, { op, dst, a: x.register, b: y.register });
   }
   private shift(op: ShiftOp, amount: Operand): Value {
     const b = amount instanceof Value ? amount.register : amount;
-    return this.builder.emit(this.type, (dst) => ({ op, dst, a: this.register, b }));
+    const dst = this.builder.register(this.type);
+    return this.builder.define(dst, { op, dst, a: this.register, b });
   }
   private reduce(op: ReduceOp): Value {
     if (this.lanes === 1) return this;
-    return this.builder.emit({ element: this.type.element, lanes: 1 }, (dst) => ({
+    const dst = this.builder.register({ element: this.type.element, lanes: 1 });
+    return this.builder.define(dst, {
       op,
       dst,
       a: this.register,
-    }));
+    });
   }
 
   /** Both operands at one type: constants made, scalars spread. */
   protected together(b: Operand): [Value, Value] {
-    if (!(b instanceof Value)) return [this, this.builder.constant(b, this.type)];
-    if (sameType(this.type, b.type)) return [this, b];
-    if (this.type.element === b.type.element) {
-      if (this.lanes === 1) return [this.splat(b.lanes), b];
-      if (b.lanes === 1) return [this, b.splat(this.lanes)];
+    return [this.beside(b), this.partner(b)];
+  }
+  /** This, spread if b is a vector. */
+  private beside(b: Operand): Value {
+    return b instanceof Value && this.lanes === 1 && b.lanes > 1 ? this.splat(b.lanes) : this;
+  }
+  /** b at this type, or at its own if this is spread. */
+  private partner(b: Operand): Value {
+    if (!(b instanceof Value)) return this.builder.constant(b, this.type);
+    const { type } = this;
+    if (sameType(type, b.type)) return b;
+    if (type.element === b.type.element) {
+      if (b.lanes === 1) return b.splat(type.lanes);
+      if (type.lanes === 1) return b;
     }
-    throw new Error(`a ${showType(this.type)} and a ${showType(b.type)} do not go together; convert one`);
+    throw new Error(`a ${showType(type)} and a ${showType(b.type)} do not go together; convert one`);
   }
 }
 

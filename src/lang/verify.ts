@@ -23,7 +23,7 @@ import {
 export function verify(kernel: Kernel): void {
   const verifier = new Verifier(kernel);
   verifier.declarations();
-  verifier.block(kernel.body, new Set(), new Set());
+  verifier.block(kernel.body);
 }
 
 /** Displacements fit into the instructions of every target. */
@@ -33,6 +33,12 @@ const index: Type = { element: 'index', lanes: 1 };
 
 class Verifier {
   private statement: Statement | undefined;
+  /** By id, whether a register is written on every path that leads here. */
+  private readonly written: boolean[] = [];
+  /** Those that are, in the order of their writing. */
+  private readonly trail: number[] = [];
+  /** By id, whether a register counts a loop around this place. */
+  private readonly counts: boolean[] = [];
 
   constructor(private readonly kernel: Kernel) {}
 
@@ -54,43 +60,100 @@ class Verifier {
     });
   }
 
-  /**
-   * @param written  registers that are written on every path to the block; afterwards also those that the block writes
-   * @param counters counters of the loops around it
-   */
-  block(statements: readonly Statement[], written: Set<number>, counters: ReadonlySet<number>): void {
+  block(statements: readonly Statement[]): void {
     for (const s of statements) {
       this.statement = s;
-      for (const register of reads(s)) {
-        this.declared(register);
-        if (!written.has(register.id))
-          this.fail(`${this.name(register)} is not written on every path that leads here`);
-      }
+      this.reads(s);
       const result = s.op === 'loop' ? s.counter : 'dst' in s ? s.dst : undefined;
       if (result !== undefined) {
         this.declared(result);
-        if (counters.has(result.id))
+        if (this.counts[result.id] === true)
           this.fail(`${this.name(result)} counts a loop, whose body must not write it`);
-        written.add(result.id);
+        this.write(result.id);
       }
 
       if (s.op === 'loop') {
         this.loop(s);
-        this.block(s.body, new Set(written), new Set(counters).add(s.counter.id));
+        this.counts[s.counter.id] = true;
+        this.branch(s.body);
+        this.counts[s.counter.id] = false;
       } else if (s.op === 'if') {
         if (!isMask(s.condition.type.element) || s.condition.type.lanes !== 1)
           this.fail(`the condition is ${showType(s.condition.type)}, must be a scalar mask`);
-        const then = new Set(written);
-        const otherwise = new Set(written);
-        this.block(s.then, then, counters);
-        this.block(s.otherwise, otherwise, counters);
-        for (const id of then) if (otherwise.has(id)) written.add(id);
+        const then = new Set(this.branch(s.then));
+        for (const id of this.branch(s.otherwise)) if (then.has(id)) this.write(id);
       } else if (s.op === 'prefetch') {
         this.prefetch(s);
       } else if (s.op !== 'settle') {
         this.instruction(s);
       }
     }
+  }
+
+  /** Statements that may not run. @returns the registers that they write on every path through them */
+  private branch(statements: readonly Statement[]): readonly number[] {
+    const before = this.trail.length;
+    this.block(statements);
+    const ids = this.trail.splice(before);
+    for (const id of ids) this.written[id] = false;
+    return ids;
+  }
+
+  private write(id: number): void {
+    if (this.written[id] === true) return;
+    this.written[id] = true;
+    this.trail.push(id);
+  }
+
+  private reads(s: Statement): void {
+    switch (s.op) {
+      case 'const':
+      case 'iota':
+      case 'param':
+      case 'begin':
+      case 'end':
+      case 'settle':
+        break;
+      case 'load':
+      case 'loadSplat':
+        this.readsOf(s);
+        break;
+      case 'store':
+        this.read(s.src);
+        this.readsOf(s);
+        break;
+      case 'loop':
+        this.read(s.begin);
+        this.read(s.end);
+        break;
+      case 'prefetch':
+        this.read(s.address);
+        break;
+      case 'if':
+        this.read(s.condition);
+        break;
+      case 'select':
+        this.read(s.a);
+        this.read(s.b);
+        this.read(s.mask);
+        break;
+      default:
+        this.read(s.a);
+        if ('b' in s && typeof s.b === 'object') this.read(s.b);
+        if ('c' in s) this.read(s.c);
+    }
+  }
+
+  private readsOf({ address, count, stride }: Access): void {
+    this.read(address);
+    if (count !== undefined) this.read(count);
+    if (stride !== undefined) this.read(stride);
+  }
+
+  private read(register: Register): void {
+    this.declared(register);
+    if (this.written[register.id] !== true)
+      this.fail(`${this.name(register)} is not written on every path that leads here`);
   }
 
   private loop(s: Statement & { op: 'loop' }): void {
@@ -330,6 +393,7 @@ class Verifier {
 
   private declared(register: Register): void {
     const declaration = this.kernel.registers[register.id];
+    if (declaration === register) return;
     if (declaration === undefined) this.fail(`register %${register.id} is not declared`);
     if (!sameType(declaration.type, register.type))
       this.fail(
@@ -365,26 +429,3 @@ class Verifier {
     throw new Error(`kernel ${this.kernel.name}:${where} ${rule}`);
   }
 }
-
-/** The registers that a statement reads when it begins. */
-function reads(s: Statement): Register[] {
-  const found: Register[] = [];
-  for (const field of operandFields) {
-    const operand = (s as Partial<Record<string, unknown>>)[field];
-    if (typeof operand === 'object') found.push(operand as Register);
-  }
-  return found;
-}
-const operandFields = [
-  'a',
-  'b',
-  'c',
-  'mask',
-  'src',
-  'address',
-  'count',
-  'stride',
-  'begin',
-  'end',
-  'condition',
-];

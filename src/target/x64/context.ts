@@ -23,8 +23,9 @@ export type Condition =
 
 export class Context {
   readonly lir = new Lir();
-  private readonly operands = new Map<number, Gpr | MaskOperand>();
-  private readonly literals = new Map<number, number | bigint>();
+  /** By the kernel's registers: where they are, or which number they always are. */
+  private readonly operands: (Gpr | MaskOperand | undefined)[] = [];
+  private readonly literals: (number | bigint | undefined)[] = [];
   /** Masks of the lanes below a count, as far as they were made on every path that leads here. */
   private countMasks = new Map<number, Opmask>();
 
@@ -46,22 +47,22 @@ export class Context {
   }
 
   emit(mnemonic: Mnemonic, ...operands: readonly Operand[]): void {
-    this.lir.emit(mnemonic, ...operands);
+    this.lir.push({ mnemonic, operands });
   }
   emitMasked(decoration: Decoration, mnemonic: Mnemonic, ...operands: readonly Operand[]): void {
-    this.lir.emitMasked(decoration, mnemonic, ...operands);
+    this.lir.push({ mnemonic, operands, ...decoration });
   }
 
   /** Says that a register of the kernel is always this number, in every lane. */
   setLiteral({ id }: Register, value: number | bigint): void {
-    this.literals.set(id, value);
+    this.literals[id] = value;
   }
   literal({ id }: Register): number | bigint | undefined {
-    return this.literals.get(id);
+    return this.literals[id];
   }
   /** The literal as a whole number that fits the immediate operand of an instruction. */
   immediate(register: Register): number | undefined {
-    const value = this.literals.get(register.id);
+    const value = this.literals[register.id];
     if (value === undefined) return undefined;
     const whole = Number(value);
     return Number.isInteger(whole) && whole >= -(2 ** 31) && whole < 2 ** 31 ? whole + 0 : undefined;
@@ -69,9 +70,7 @@ export class Context {
 
   /** A register of the kernel where it is written. */
   place(register: Register): Gpr | MaskOperand {
-    let operand = this.operands.get(register.id);
-    if (operand === undefined) this.operands.set(register.id, (operand = this.fresh(register.type)));
-    return operand;
+    return (this.operands[register.id] ??= this.fresh(register.type));
   }
   /** A new machine register for values of a type. */
   fresh(type: Type): Gpr | MaskOperand {
@@ -86,7 +85,7 @@ export class Context {
 
   /** A scalar whole number, or a scalar mask (0 or 1), to be read. */
   gpr(register: Register): Gpr {
-    const value = this.literals.get(register.id);
+    const value = this.literals[register.id];
     if (value === undefined) return this.place(register) as Gpr;
     const temporary = this.fresh(register.type) as Gpr;
     this.emit('mov', temporary, immediateOf(value, temporary.bits));
@@ -98,19 +97,19 @@ export class Context {
   }
   /** A float, or a vector of numbers, to be read. */
   vector(register: Register): Vector {
-    const value = this.literals.get(register.id);
+    const value = this.literals[register.id];
     if (value === undefined) return this.place(register) as Vector;
     return this.literalVector(value, register.type);
   }
   /** The same, or, if it is a literal, memory that holds it: for an instruction's last operand. */
   vectorOrMemory(register: Register): Vector | Memory {
-    const value = this.literals.get(register.id);
+    const value = this.literals[register.id];
     if (value === undefined) return this.place(register) as Vector;
     return this.literalMemory(value, register.type);
   }
   /** A mask of several lanes, to be read. */
   mask(register: Register): MaskOperand {
-    const value = this.literals.get(register.id);
+    const value = this.literals[register.id];
     if (value === undefined) return this.place(register) as MaskOperand;
     const { type } = register;
     if (!this.avx512) return this.literalVector(value === 0 ? 0 : -1, integerLike(type));

@@ -6,7 +6,7 @@
  * a register begins and ends is noted while its instructions are written.
  */
 import type { CodeItem, Mnemonic, X64Instruction } from './encode.ts';
-import type { Gpr, Label, Memory, Operand, Opmask, Vector } from './operands.ts';
+import type { Gpr, Label, Memory, Opmask, Vector } from './operands.ts';
 
 export const VIRTUAL = 64;
 
@@ -62,13 +62,6 @@ export class Lir {
   }
   opmask(): Opmask {
     return { kind: 'opmask', number: this.register('opmask', 8) };
-  }
-
-  emit(mnemonic: Mnemonic, ...operands: readonly Operand[]): void {
-    this.push({ mnemonic, operands });
-  }
-  emitMasked(decoration: Decoration, mnemonic: Mnemonic, ...operands: readonly Operand[]): void {
-    this.push({ mnemonic, operands, ...decoration });
   }
 
   label(name: string): Label {
@@ -127,7 +120,7 @@ export class Lir {
     );
   }
 
-  private push(instruction: X64Instruction): void {
+  push(instruction: X64Instruction): void {
     const { operands, mask } = instruction;
     const read = 2 * this.items.length;
     this.items.push(instruction);

@@ -82,7 +82,7 @@ class Selection {
     const { lir } = this.x;
     const arrived = (number: number): Gpr => {
       const register = lir.gpr(64);
-      lir.emit('mov', register, { kind: 'gpr', number, bits: 64 });
+      this.x.emit('mov', register, { kind: 'gpr', number, bits: 64 });
       return register;
     };
     this.args = arrived(arrivals.args);
@@ -136,7 +136,32 @@ class Selection {
     const { dst } = s;
     const scalar = dst.type.lanes === 1;
     const float = isFloat(dst.type.element);
+    // The usual ones first: a switch on texts compares one after the other.
     switch (s.op) {
+      case 'load':
+        load(x, dst, s);
+        break;
+      case 'loadSplat':
+        loadSplat(x, dst, s);
+        break;
+      case 'add':
+      case 'sub':
+      case 'mul':
+      case 'div':
+      case 'rem':
+      case 'min':
+      case 'max':
+      case 'and':
+      case 'or':
+      case 'xor':
+        if (float) floats.binary(x, s.op, dst, s.a, s.b);
+        else if (scalar) integers.binaryScalar(x, s.op, dst, s.a, s.b);
+        else if (isMask(dst.type.element)) this.maskLogic(s.op as 'and' | 'or' | 'xor', dst, s.a, s.b);
+        else integers.binaryVector(x, s.op, dst, s.a, s.b);
+        break;
+      case 'fma':
+        floats.fma(x, dst, s.a, s.b, s.c);
+        break;
       case 'const':
         if (x.writtenOnce(dst)) x.setLiteral(dst, s.value);
         else this.constant(dst, s.value);
@@ -164,21 +189,6 @@ class Selection {
         else if (isMask(dst.type.element)) this.maskLogic('not', dst, s.a, s.a);
         else integers.unaryVector(x, s.op, dst, s.a);
         break;
-      case 'add':
-      case 'sub':
-      case 'mul':
-      case 'div':
-      case 'rem':
-      case 'min':
-      case 'max':
-      case 'and':
-      case 'or':
-      case 'xor':
-        if (float) floats.binary(x, s.op, dst, s.a, s.b);
-        else if (scalar) integers.binaryScalar(x, s.op, dst, s.a, s.b);
-        else if (isMask(dst.type.element)) this.maskLogic(s.op as 'and' | 'or' | 'xor', dst, s.a, s.b);
-        else integers.binaryVector(x, s.op, dst, s.a, s.b);
-        break;
       case 'shl':
       case 'shr':
       case 'shru':
@@ -192,9 +202,6 @@ class Selection {
       case 'gt':
       case 'ge':
         this.compare(s);
-        break;
-      case 'fma':
-        floats.fma(x, dst, s.a, s.b, s.c);
         break;
       case 'select':
         this.select(s);
@@ -228,12 +235,6 @@ class Selection {
         break;
       case 'any':
         x.setByFlags(x.place(dst) as Gpr, this.ask(s)!);
-        break;
-      case 'load':
-        load(x, dst, s);
-        break;
-      case 'loadSplat':
-        loadSplat(x, dst, s);
         break;
       default:
         s satisfies never;
