@@ -21,11 +21,21 @@ export const vectorBits = (type: Type): Vector['bits'] =>
 export type Condition =
   'e' | 'ne' | 'l' | 'le' | 'g' | 'ge' | 'a' | 'ae' | 'b' | 'be' | 'p' | 'np' | 's' | 'ns';
 
+/** A sum of general-purpose registers that keep their values, by number; see `select-address.ts`. */
+export interface Sum {
+  readonly base: number | undefined;
+  readonly index: number | undefined;
+  readonly scale: 1 | 2 | 4 | 8;
+  readonly displacement: number;
+}
+
 export class Context {
   readonly lir = new Lir();
   /** By the kernel's registers: where they are, or which number they always are. */
   private readonly operands: (Gpr | MaskOperand | undefined)[] = [];
   private readonly literals: (number | bigint | undefined)[] = [];
+  private readonly sums: (Sum | undefined)[] = [];
+  private readonly waiters: Register[] = [];
   /** Masks of the lanes below a count, as far as they were made on every path that leads here. */
   private countMasks = new Map<number, Opmask>();
 
@@ -70,8 +80,51 @@ export class Context {
 
   /** A register of the kernel where it is written. */
   place(register: Register): Gpr | MaskOperand {
+    const sum = this.sums[register.id];
+    if (sum !== undefined) this.compute(register, sum);
     return (this.operands[register.id] ??= this.fresh(register.type));
   }
+  /** Says that a register of the kernel, which one statement reads, is a sum that is not computed yet. */
+  wait(register: Register, sum: Sum): void {
+    this.sums[register.id] = sum;
+    this.waiters.push(register);
+  }
+  waiting({ id }: Register): Sum | undefined {
+    return this.sums[id];
+  }
+  /** Says that the reader has made do with the sum. */
+  spend({ id }: Register): void {
+    this.sums[id] = undefined;
+  }
+  /** Computes what waits. */
+  computeAll(): void {
+    for (const register of this.waiters) {
+      const sum = this.sums[register.id];
+      if (sum !== undefined) this.compute(register, sum);
+    }
+    this.waiters.length = 0;
+  }
+  private compute(register: Register, { base, index, scale, displacement }: Sum): void {
+    this.spend(register);
+    const to = this.place(register) as Gpr;
+    if (base === undefined && index === undefined) this.emit('mov', to, displacement);
+    else if (index === undefined && displacement === 0)
+      this.emit('mov', to, { kind: 'gpr', number: base!, bits: 64 });
+    else if (base === undefined && displacement === 0) {
+      this.emit('mov', to, { kind: 'gpr', number: index!, bits: 64 });
+      this.emit('shl', to, Math.log2(scale));
+    } else this.emit('lea', to, memoryAt({ base, index, scale, displacement }, 64, 0));
+  }
+
+  /** Memory at the address that a register of the kernel holds. */
+  memory(address: Register, bits: number, displacement: number): Memory {
+    const sum = this.sums[address.id];
+    const more = sum === undefined ? 0 : sum.displacement + displacement;
+    if (sum !== undefined && more === (more | 0) && (sum.base ?? sum.index) !== undefined)
+      return memoryAt(sum, bits, displacement);
+    return { kind: 'memory', bits, base: this.gpr(address).number, displacement };
+  }
+
   /** A new machine register for values of a type. */
   fresh(type: Type): Gpr | MaskOperand {
     const { element, lanes } = type;
@@ -184,6 +237,14 @@ export class Context {
     this.emit('movzx', { ...to, bits: 32 }, byte);
   }
 }
+
+const memoryAt = ({ base, index, scale, displacement }: Sum, bits: number, more: number): Memory => ({
+  kind: 'memory',
+  bits,
+  ...(base !== undefined && { base }),
+  ...(index !== undefined && { index, scale }),
+  displacement: displacement + more,
+});
 
 /** The type of whole numbers as wide as these elements. */
 export const integerLike = (type: Type): Type => ({

@@ -7,17 +7,8 @@ import { assemblePieces, iotaMemory, pieceOf } from './select-lanes.ts';
 
 const isNarrow = (storage: StorageType): boolean => storageBytes[storage] < 4;
 
-const at = (
-  x: Context,
-  access: Pick<Access, 'address' | 'displacement'>,
-  bits: number,
-  more = 0,
-): Memory => ({
-  kind: 'memory',
-  bits,
-  base: x.gpr(access.address).number,
-  displacement: access.displacement + more,
-});
+const at = (x: Context, access: Pick<Access, 'address' | 'displacement'>, bits: number, more = 0): Memory =>
+  x.memory(access.address, bits, access.displacement + more);
 
 export const load = (x: Context, dst: Register, access: Access): void => {
   const { type } = dst;

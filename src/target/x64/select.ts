@@ -12,6 +12,7 @@ import {
 } from './context.ts';
 import type { Lir } from './lir.ts';
 import type { Gpr, Memory, Vector } from './operands.ts';
+import { loops, wait } from './select-address.ts';
 import { bitcast, convert } from './select-convert.ts';
 import * as floats from './select-float.ts';
 import * as integers from './select-integer.ts';
@@ -95,6 +96,7 @@ class Selection {
         const statement = statements[i]!;
         const next = statements[i + 1];
         if (next?.op === 'if' && answersToBranch(statement) && this.onlyAsks(statement.dst, next.condition)) {
+          this.computeBefore(next);
           this.branch(next, this.ask(statement));
           i++;
         } else this.statement(statement);
@@ -113,6 +115,7 @@ class Selection {
         this.loop(statement);
         break;
       case 'if': {
+        this.computeBefore(statement);
         const condition = this.x.gpr(statement.condition);
         this.x.emit('test', condition, condition);
         this.branch(statement, 'ne');
@@ -120,9 +123,11 @@ class Selection {
       }
       case 'store':
         store(this.x, statement.src, statement);
+        this.x.spend(statement.address);
         break;
       case 'prefetch':
         prefetch(this.x, statement);
+        this.x.spend(statement.address);
         break;
       case 'settle':
         break;
@@ -140,9 +145,11 @@ class Selection {
     switch (s.op) {
       case 'load':
         load(x, dst, s);
+        x.spend(s.address);
         break;
       case 'loadSplat':
         loadSplat(x, dst, s);
+        x.spend(s.address);
         break;
       case 'add':
       case 'sub':
@@ -155,8 +162,9 @@ class Selection {
       case 'or':
       case 'xor':
         if (float) floats.binary(x, s.op, dst, s.a, s.b);
-        else if (scalar) integers.binaryScalar(x, s.op, dst, s.a, s.b);
-        else if (isMask(dst.type.element)) this.maskLogic(s.op as 'and' | 'or' | 'xor', dst, s.a, s.b);
+        else if (scalar) {
+          if (!wait(x, s)) integers.binaryScalar(x, s.op, dst, s.a, s.b);
+        } else if (isMask(dst.type.element)) this.maskLogic(s.op as 'and' | 'or' | 'xor', dst, s.a, s.b);
         else integers.binaryVector(x, s.op, dst, s.a, s.b);
         break;
       case 'fma':
@@ -192,8 +200,9 @@ class Selection {
       case 'shl':
       case 'shr':
       case 'shru':
-        if (scalar) integers.shiftScalar(x, s.op, dst, s.a, s.b);
-        else integers.shiftVector(x, s.op, dst, s.a, s.b);
+        if (scalar) {
+          if (!wait(x, s)) integers.shiftScalar(x, s.op, dst, s.a, s.b);
+        } else integers.shiftVector(x, s.op, dst, s.a, s.b);
         break;
       case 'eq':
       case 'ne':
@@ -352,6 +361,11 @@ class Selection {
     x.move(to, result);
   }
 
+  /** What a loop in a branch reads is not computed at every turn of it. */
+  private computeBefore({ then, otherwise }: Extract<Statement, { op: 'if' }>): void {
+    if (loops(then) || loops(otherwise)) this.x.computeAll();
+  }
+
   private branch(
     { then, otherwise }: Extract<Statement, { op: 'if' }>,
     condition: Condition | undefined,
@@ -373,6 +387,7 @@ class Selection {
   private loop(statement: Extract<Statement, { op: 'loop' }>): void {
     const { x } = this;
     const { counter, begin, end, step, body } = statement;
+    x.computeAll();
     const [first, last] = [x.immediate(begin), x.immediate(end)];
     const at = x.place(counter) as Gpr;
     const changes = !x.writtenOnce(end) && writes([statement], end.id);

@@ -44,38 +44,27 @@ describe('machine code as text', () => {
               jge done1
               .balign 16
       loop0:
-              mov r10, rsi
-              shl r10, 2
-              lea r10, [r8+r10*1]
-              vmovups zmm0, zmmword ptr [r10]
+              vmovups zmm0, zmmword ptr [r8+rsi*4]
               vxorps zmm1, zmm1, zmm1
               vmaxps zmm0, zmm1, zmm0
               vxorps zmm1, zmm1, zmm1
               vaddps zmm0, zmm0, zmm1
-              mov r10, rsi
-              shl r10, 2
-              lea r10, [rdi+r10*1]
-              vmovups zmmword ptr [r10], zmm0
+              vmovups zmmword ptr [rdi+rsi*4], zmm0
               add rsi, 0x10
               cmp rsi, rcx
               jl loop0
       done1:
               cmp r9, 0
               jle else2
-              mov rsi, rcx
-              shl rsi, 2
-              lea rsi, [r8+rsi*1]
-              mov r8, -1
-              bzhi r8, r8, r9
-              kmovq k1, r8
-              vmovups zmm0{k1}{z}, zmmword ptr [rsi]
+              mov rsi, -1
+              bzhi rsi, rsi, r9
+              kmovq k1, rsi
+              vmovups zmm0{k1}{z}, zmmword ptr [r8+rcx*4]
               vxorps zmm1, zmm1, zmm1
               vmaxps zmm0, zmm1, zmm0
               vxorps zmm1, zmm1, zmm1
               vaddps zmm0, zmm0, zmm1
-              shl rcx, 2
-              lea rdi, [rdi+rcx*1]
-              vmovups zmmword ptr [rdi]{k1}, zmm0
+              vmovups zmmword ptr [rdi+rcx*4]{k1}, zmm0
       else2:
               vzeroupper
               ret
@@ -105,41 +94,30 @@ describe('machine code as text', () => {
               jge done1
               .balign 16
       loop0:
-              mov r10, rdi
-              shl r10, 2
-              lea r10, [rsi+r10*1]
-              vmovups ymm0, ymmword ptr [r10]
+              vmovups ymm0, ymmword ptr [rsi+rdi*4]
               vxorps ymm1, ymm1, ymm1
               vmaxps ymm0, ymm1, ymm0
               vxorps ymm1, ymm1, ymm1
               vaddps ymm0, ymm0, ymm1
-              mov r10, rdi
-              shl r10, 2
-              lea r10, [rcx+r10*1]
-              vmovups ymmword ptr [r10], ymm0
+              vmovups ymmword ptr [rcx+rdi*4], ymm0
               add rdi, 8
               cmp rdi, r8
               jl loop0
       done1:
               cmp r9, 0
               jle else2
-              mov rdi, r8
-              shl rdi, 2
-              lea rdi, [rsi+rdi*1]
               vmovd xmm0, r9d
               vbroadcastss ymm0, xmm0
               vpcmpgtd ymm0, ymm0, ymmword ptr [rip+constant3]
-              vmaskmovps ymm0, ymm0, ymmword ptr [rdi]
+              vmaskmovps ymm0, ymm0, ymmword ptr [rsi+r8*4]
               vxorps ymm1, ymm1, ymm1
               vmaxps ymm0, ymm1, ymm0
               vxorps ymm1, ymm1, ymm1
               vaddps ymm0, ymm0, ymm1
-              shl r8, 2
-              lea rdi, [rcx+r8*1]
               vmovd xmm1, r9d
               vbroadcastss ymm1, xmm1
               vpcmpgtd ymm1, ymm1, ymmword ptr [rip+constant3]
-              vmaskmovps ymmword ptr [rdi], ymm1, ymm0
+              vmaskmovps ymmword ptr [rcx+r8*4], ymm1, ymm0
       else2:
               vzeroupper
               pop rdi
