@@ -10,7 +10,7 @@
  */
 import type { Storage } from '../device/storage.ts';
 import { RuntimeError } from '../errors.ts';
-import type { Pointer, Value } from '../lang/index.ts';
+import { iota, type Pointer, type Value } from '../lang/index.ts';
 import { keptTable } from './tables.ts';
 
 /** An axis of a tensor as an axis of a matrix goes over it: `size` positions, `step` elements apart. */
@@ -76,7 +76,21 @@ export const offsetTable = (axis: Axis, multiple = 1): Storage =>
 /** Whether `width` entries of a table follow one another, so that a vector can take what they point at. */
 export const consecutive = (table: Pointer, width: number): Value => {
   const first = table.scalar();
-  let differences = first.sub(first);
-  for (let j = 1; j < width; j++) differences = differences.or(table.scalar(j).sub(first).xor(j));
-  return differences.eq(0);
+  const somewhere: Value[] = [];
+  let at = 0;
+  for (let lanes = table.builder.lanes; lanes >= 1; lanes /= 2) {
+    const differences: Value[] = [];
+    for (; at + lanes <= width; at += lanes) {
+      differences.push(
+        lanes === 1
+          ? table.scalar(at).ne(first.add(at))
+          : table.vector(at, { lanes }).sub(first.add(at).splat(lanes)).ne(iota('i32', lanes)),
+      );
+    }
+    if (differences.length > 0) {
+      const any = differences.reduce((a, b) => a.or(b));
+      somewhere.push(lanes === 1 ? any : any.any());
+    }
+  }
+  return somewhere.reduce((a, b) => a.or(b)).not();
 };
