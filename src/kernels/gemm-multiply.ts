@@ -12,6 +12,7 @@ import {
   loop,
   Pointer,
   settle,
+  storageBytes,
   unroll,
   variable,
   when,
@@ -20,6 +21,7 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
+import { askAhead, askForAll } from './ahead.ts';
 import { finished, type EpilogueForm } from './epilogue.ts';
 import { consecutive } from './gemm-offsets.ts';
 import { once } from './once.ts';
@@ -32,6 +34,9 @@ export const multiplyAdd = (sum: Variable, a: Value, b: Value): void => {
   if (isFloat(sum.type.element)) sum.accumulate(a, b);
   else sum.update('add', a.mul(b));
 };
+
+/** Rows of A are asked for so many bytes ahead: they come from the second cache, or from beyond it. */
+const AHEAD = 1024;
 
 type MultiplySpec = ReturnType<typeof multiplySpec>;
 const multiplySpec = (storage: StorageType) => ({
@@ -85,23 +90,45 @@ export const multiplyKernel = once(
         const columns = vectors * lanes;
         const panelSize = k.add(parts.mul(rows)).mul(columns);
 
-        const products = (from: Pointer, to: Pointer): Variable[][] => {
+        const step = rows * elementBytes[element];
+        // While the products are summed up, the tile's rows are brought one after the other: so many bytes of A for each.
+        const some = k
+          .add(rows - 1)
+          .div(rows)
+          .mul(step);
+
+        const products = (from: Pointer, to: Pointer, places: Pointer, target: Pointer): Variable[][] => {
           const sums = grid(rows, vectors, () => accumulator(element, { lanes }));
           const right = to.walk('right');
-          loop(
-            { begin: from.address, end: from.address.add(k.mul(rows * elementBytes[element])) },
-            (at) => {
-              const left = new Pointer(a.builder, a.param, element, at);
-              const row = unroll(vectors, (j) => right.vector(j * lanes, { lanes }));
-              for (let i = 0; i < rows; i++) {
-                const factor = left.splat(i, lanes);
-                for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
-                settle();
-              }
-              right.advance(columns);
-            },
-            { step: rows * elementBytes[element] },
-          );
+          const place = places.walk('place');
+          const end = from.address.add(k.mul(step));
+          const steps = (begin: Value, until: Value): void =>
+            loop(
+              { begin, end: until },
+              (at) => {
+                const left = new Pointer(a.builder, a.param, element, at);
+                askAhead(left, step, AHEAD);
+                const row = unroll(vectors, (j) => right.vector(j * lanes, { lanes }));
+                for (let i = 0; i < rows; i++) {
+                  const factor = left.splat(i, lanes);
+                  for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
+                  settle();
+                }
+                right.advance(columns);
+              },
+              { step },
+            );
+          if (machine.prefetches === true) {
+            const begin = variable(from.address, 'begin');
+            loop(rows, () => {
+              const line = target.plus(place.scalar().to('index'));
+              askForAll(line, columns * storageBytes[storage], 'write');
+              place.advance(1);
+              const until = begin.add(some).min(end);
+              steps(begin, until);
+              begin.set(until);
+            });
+          } else steps(from.address, end);
           return sums;
         };
 
@@ -126,10 +153,10 @@ export const multiplyKernel = once(
             { begin: firstRow, end: endRow },
             (row) => {
               const height = endRow.sub(row).min(rows);
-              const sums = products(a.plus(row.mul(k)), right);
+              const first = offsets.scalar().to('index');
+              const sums = products(a.plus(row.mul(k)), right, rowOffsets.plus(row), out.plus(first));
 
               const storeVectors = (): void => {
-                const first = offsets.scalar().to('index');
                 const ofColumns =
                   adding === 'columnBias'
                     ? unroll(vectors, (j) =>

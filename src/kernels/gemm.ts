@@ -72,11 +72,11 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
 
   const lanes = machine.lanes(element);
   const tile = tileFor(machine, element, m, n);
-  const blocks = blocksOf(machine, element, tile, { m, n, k });
-  // Sums of several blocks meet in `out`: a narrow type would round them each time.
-  const depth = out.type === element ? blocks.depth : Math.max(k, 1);
   const tiles = Math.ceil(m / tile.rows);
   const wholeA = tiles * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
+  const blocks = blocksOf(machine, element, tile, { m, n, k }, wholeA);
+  // Sums of several blocks meet in `out`: a narrow type would round them each time.
+  const depth = out.type === element ? blocks.depth : Math.max(k, 1);
   const spaceA = wholeA ? tiles * tile.rows * k : blocks.rows * depth;
   // With few panels of columns the rows are parted, too, so that there is work for several threads.
   const height = Math.min(blocks.rows, m);

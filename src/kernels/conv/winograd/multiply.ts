@@ -13,6 +13,7 @@ import {
   unroll,
   type KernelDefinition,
 } from '../../../lang/index.ts';
+import { askAhead } from '../../ahead.ts';
 import { once } from '../../once.ts';
 
 /**
@@ -21,8 +22,6 @@ import { once } from '../../once.ts';
  * 256 of 14 × 14 220 and 236, 64 of 56 × 56 225 and 225; 1024 and 4096 bytes were no better.
  */
 const AHEAD = 2048;
-/** Of the smallest cache line. */
-const LINE = 64;
 
 type MultiplySpec = ReturnType<typeof multiplySpec>;
 const multiplySpec = (element: 'f32' | 'f64') => ({
@@ -77,8 +76,7 @@ export const multiplyKernel = once(
               { begin: left.address, end: left.address.add(panelBytes) },
               (at) => {
                 const factors = new Pointer(taps.builder, taps.param, element, at);
-                for (let byte = 0; byte < step; byte += LINE)
-                  factors.plusBytes(AHEAD + byte).prefetch(0, 'read');
+                askAhead(factors, step, AHEAD);
                 const row = unroll(vectors, (j) => from.vector(j * lanes));
                 sums.forEach((line, i) => {
                   const factor = factors.splat(i);
