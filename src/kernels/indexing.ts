@@ -19,6 +19,8 @@ import {
   type Pointer,
   type Range,
   type Value,
+  unroll,
+  when,
 } from '../lang/index.ts';
 import { launchNamed, region } from './arguments.ts';
 import { specialised } from './once.ts';
@@ -71,7 +73,7 @@ const eachPiece = (
   });
 
 /**
- * Rows of `inner` elements, or single ones, copied or added. Copies are shared by entries of the table; sums by columns,
+ * Rows of `inner` elements, copied or added; of those that are added also single ones. Copies are shared by entries of the table; sums by columns,
  * since several rows may go to the same place.
  */
 const rowKernel = specialised((variant: Variant & { readonly single: boolean }): KernelDefinition => {
@@ -88,7 +90,7 @@ const rowKernel = specialised((variant: Variant & { readonly single: boolean }):
         const here = block.mul(count).add(entry).mul(inner);
         const to = out.plus(add ? there : here);
         const from = source.plus(add ? here : there);
-        if (single) to.set(0, add ? to.scalar().add(from.scalar()) : from.scalar());
+        if (single) to.set(0, to.scalar().add(from.scalar()));
         else eachLane(columns, (i) => to.set(i, add ? to.at(i).add(from.at(i)) : from.at(i)));
       };
       eachPiece(range, { pieces, span }, add ? inner : count, ({ block, begin, end }) => {
@@ -101,12 +103,61 @@ const rowKernel = specialised((variant: Variant & { readonly single: boolean }):
   );
 });
 
+/** Blocks for which an entry of the table is read once. */
+const TOGETHER = 8;
+
+/**
+ * Single elements of every block: where a row ends and the next one begins is known without the table, which is read once
+ * for some blocks.
+ */
+const singleKernel = specialised(({ dtype }: { readonly dtype: DType }): KernelDefinition => {
+  const { bytes } = dtypes[dtype];
+  const spec = { ...parametersOf({ dtype, add: false }), outer: index };
+  return kernel(
+    `index_select.single(${dtype})`,
+    spec,
+    ({ out, source, table, count, size, pieces, span, outer }, range) => {
+      const [sourceStep, outStep] = [size.mul(bytes), count.mul(bytes)];
+      eachPiece(range, { pieces, span }, count, ({ block: group, begin, end }) => {
+        const first = group.mul(TOGETHER);
+        const [blocks, rows] = [source.plus(first.mul(size)), out.plus(first.mul(count))];
+        const take = (entry: Value, each: (one: () => void) => void): void => {
+          const from = blocks.plus(positionAt(table, entry, size)).walk();
+          const to = rows.plus(entry).walk();
+          each(() => {
+            to.set(0, from.scalar());
+            from.advanceBytes(sourceStep);
+            to.advanceBytes(outStep);
+          });
+        };
+        const left = outer.sub(first);
+        when(
+          left.ge(TOGETHER),
+          () => loop({ begin, end }, (entry) => take(entry, (one) => unroll(TOGETHER, one))),
+          () => loop({ begin, end }, (entry) => take(entry, (one) => loop(left, one))),
+        );
+      });
+    },
+  );
+});
+
 /** `Backend.indexSelect` on a CPU. */
 export const indexSelect = (out: View, input: View, axis: number, table: View): void => {
   const count = table.shape[0] ?? 1;
   if (elementCount(out.shape) === 0 || elementCount(input.shape) === 0) return;
   const [target, finish] = writable(out);
-  runRows(false, { out: target, source: contiguous(input), table }, formOf(input.shape, axis), count);
+  const operands = { out: target, source: contiguous(input), table };
+  const form = formOf(input.shape, axis);
+  if (form.inner === 1) {
+    const groups = Math.ceil(form.outer / TOGETHER);
+    const pieces = Math.ceil(count / COPIED);
+    launchNamed(
+      singleKernel({ dtype: target.dtype }),
+      { ...regionsOf(operands), count, size: form.size, inner: 1, pieces, span: COPIED, outer: form.outer },
+      groups * pieces,
+      { grain: grainOf({ flops: 10 * TOGETHER * Math.min(count, COPIED) }) },
+    );
+  } else runRows(false, operands, form, count);
   finish();
 };
 
@@ -131,7 +182,7 @@ const regionsOf = ({ out, source, table }: Operands) => ({
 });
 
 const runRows = (add: boolean, operands: Operands, { outer, size, inner }: Form, count: number): void => {
-  const definition = rowKernel({ dtype: operands.out.dtype, add, single: inner === 1 });
+  const definition = rowKernel({ dtype: operands.out.dtype, add, single: add && inner === 1 });
   launchPieces(definition, operands, add, { outer, size, inner }, count);
 };
 
