@@ -1,5 +1,5 @@
 /** Which algorithm computes a convolution or a gradient: by estimates with the numbers beside them, or by order of a test. */
-import { storageOf, type View } from '../../device/view.ts';
+import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
 import { productCycles, tileOf } from '../gemm-tile.ts';
 import { channelsTile, isForChannels } from './channels.ts';
@@ -7,6 +7,7 @@ import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { isStridedDepthwise } from './depthwise-input-grad.ts';
 import { directCycles } from './direct.ts';
+import { unalignedLoads } from './direct-tile.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
 import { pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
@@ -36,13 +37,29 @@ const COSTS = {
   farBytes: 16 * 2 ** 20,
   /** Packing an element of the implicit algorithm's input, which is used for one output channel after the other. */
   packing: 2,
-  /** Bytes of the input that are packed in a cycle, and cycles to transpose a vector of sums and store it. */
-  packedBytes: 9,
-  turnedVector: 8,
   /** As `transform`, in the gradient of a weight, which has none of outputs. */
   gradientTransform: { 2: 5, 4: 10 },
   /** To sum the lanes of a vector in the gradient of a weight, and to store it. */
   lanes: 8,
+} as const;
+
+/**
+ * What the estimates of the other algorithms count with, in cycles. Fitted to 90 random shapes on each of WebAssembly,
+ * AVX2 and AVX-512; there what is estimated to be fastest takes 1 to 3 % more than what is.
+ */
+const CYCLES = {
+  /** Bytes of the implicit algorithm's right side that are packed in a cycle, and of its sums that are stored. */
+  packedBytes: 6,
+  storedBytes: 16,
+  /** The same where all sums together go to main memory: those of a tile are strewn over as many planes as it has rows. */
+  farStoredBytes: 5,
+  /** To store a sum by itself: in tiles whose columns do not all follow one another. */
+  storedAlone: 1,
+  /** To store a vector of the direct algorithm, and to transpose and store one of `channels`. */
+  storedVector: 2,
+  turnedVector: 16,
+  /** To begin and end a plane of the depthwise algorithm, for each lane. */
+  planeLane: 12,
 } as const;
 
 /** With fewer channels on either side, a weight's gradient by transforms was measured slower than without. */
@@ -51,27 +68,22 @@ const FEWEST = 8;
 /** A gain less than this is not worth the memory. */
 const WORTH = 0.95;
 
-/**
- * A correlation whose groups have so many output channels. All algorithms take everything but Winograd's; what decides
- * between implicit and direct is how often a packed element of the input is used. Measured in WebAssembly on 56 × 56
- * pixels, 3 × 3 taps, GFLOP/s, implicit and direct: 4 channels 28 and 37, 8: 42 and 48, 12: 47 and 56, 16: 51 and 52; on
- * 14 × 14 in groups of 8: 25 and 44, of 32: 48 and 40.
- */
+/** The algorithm that is estimated to take least. All take everything, but for what `isForChannels` and its like say. */
 export const chooseCorrelation = (machine: Machine, correlation: Correlation): Algorithm => {
   const order = orderFor(machine, correlation);
   if (order !== null) return order;
-  if (isDepthwise(correlation)) return 'depthwise';
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
   const lanes = machine.lanes(elementOf(out));
   const { vectors: panel } = tileOf(machine, elementOf(out));
-  const isDirect = outs <= 8 + lanes;
+  const plain = choosePlain(machine, correlation);
+  if (plain === 'depthwise') return plain;
   return cheapest(
     correlation,
-    isDirect ? directOrChannels(machine, correlation) : implicitOrChannels(machine, correlation),
+    plain,
     TAPS ** 2 *
       channels *
-      (outs + (isDirect ? 0 : COSTS.packing)) *
+      (outs + (plain === 'implicit' ? COSTS.packing : 0)) *
       (panel * Math.ceil(pixelsOf(out) / lanes / panel) + COSTS.tap),
     (m, tiles) => {
       const vectors = Math.ceil(tiles / lanes);
@@ -83,43 +95,48 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation): A
   );
 };
 
-/**
- * Few output channels, by estimated cycles for each tap. Measured in GFLOP/s, direct and channels: 16 channels of 14 × 14
- * pixels, 5 × 5 taps, AVX2 40 and 48, AVX-512 35 and 76; 24 channels, 62 and 103, 94 and 130; in WebAssembly both alike.
- */
-const directOrChannels = (machine: Machine, correlation: Correlation): 'direct' | 'channels' => {
-  if (!isForChannels(machine, correlation)) return 'direct';
-  const { out, taps } = correlation;
-  const [, , height, width] = out.shape as [number, number, number, number];
-  const direct = directCycles(machine, elementOf(out), taps.out.size, height, width);
-  return channelsCycles(machine, correlation) < direct * WORTH ? 'channels' : 'direct';
-};
+type PlainAlgorithm = Exclude<Algorithm, `winograd${TileSize}`>;
 
-/**
- * Many output channels, by estimated cycles for each tap. The product packs its input, the other transposes its tiles.
- * Measured in GFLOP/s, implicit and channels: 7 × 7 at stride 2 from 3 channels, AVX2 117 and 100, AVX-512 193 and 230;
- * 3 × 3 at stride 2 on 56 × 56, AVX2 106 and 91, AVX-512 181 and 233; 1 × 1 from 1024 channels on 14 × 14, AVX2 109 and
- * 124, AVX-512 200 and 244.
- */
-const implicitOrChannels = (machine: Machine, correlation: Correlation): 'implicit' | 'channels' => {
-  if (!isForChannels(machine, correlation)) return 'implicit';
+/** The same without Winograd's, by estimated cycles for an image and a group. */
+const choosePlain = (machine: Machine, correlation: Correlation): PlainAlgorithm => {
   const { out, taps } = correlation;
   const element = elementOf(out);
-  const [, , height, width] = out.shape as [number, number, number, number];
-  const outs = taps.out.size;
+  const bytes = elementBytes[element];
+  const lanes = machine.lanes(element);
+  const [images, , height, width] = out.shape as [number, number, number, number];
   const pixels = height * width;
-  const implicit =
-    productCycles(machine, element, outs, pixels) + (pixels * elementBytes[element]) / COSTS.packedBytes;
-  return channelsCycles(machine, correlation) < implicit ? 'channels' : 'implicit';
-};
-
-const channelsCycles = (machine: Machine, { out, taps }: Correlation): number => {
-  const element = elementOf(out);
-  const [, , height, width] = out.shape as [number, number, number, number];
   const outs = taps.out.size;
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
-  const turned = (COSTS.turnedVector * height * width * outs) / machine.lanes(element) / k;
-  return channelsTile(machine, element, outs, height, width).cycles + turned;
+  const isDense = out.strides[3] === 1;
+  const rowVectors = height * Math.ceil(width / lanes);
+
+  const product = (k * productCycles(machine, element, outs, images * pixels)) / images;
+  const packed = (k * pixels * bytes) / CYCLES.packedBytes;
+  const alone = isDense ? Math.min(pixels, tileOf(machine, element).columns) : pixels;
+  const isFar = elementCount(out.shape) * bytes > COSTS.farBytes;
+  const storedBytes = isFar ? CYCLES.farStoredBytes : CYCLES.storedBytes;
+  const stored = outs * ((pixels * bytes) / storedBytes + alone * CYCLES.storedAlone);
+  const storedVector = isDense ? CYCLES.storedVector : lanes * CYCLES.storedAlone;
+
+  let best: PlainAlgorithm = 'implicit';
+  let least = product + packed + stored;
+  const consider = (algorithm: PlainAlgorithm, cycles: number): void => {
+    if (cycles < least) [best, least] = [algorithm, cycles];
+  };
+  consider(
+    'direct',
+    k * directCycles(machine, element, outs, height, width) + outs * rowVectors * storedVector,
+  );
+  if (isForChannels(machine, correlation)) {
+    const turned = (CYCLES.turnedVector * pixels * outs) / lanes;
+    consider('channels', k * channelsTile(machine, element, outs, height, width).cycles + turned);
+  }
+  if (isDepthwise(correlation)) {
+    // Its loads are as little aligned as those of the direct algorithm.
+    const tap = Math.min(1, unalignedLoads(machine) / 2);
+    consider('depthwise', outs * (k * rowVectors * tap + lanes * CYCLES.planeLane));
+  }
+  return best;
 };
 
 /**
