@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Kernel, type Register } from '../../../src/lang/ir.ts';
-import {
-  compileWasm,
-  linkWasm,
-  optimized,
-  wasmBytes,
-  wasmMachine,
-} from '../../../src/target/wasm/compile.ts';
-import { encode } from '../../../src/target/wasm/encode.ts';
+import { compileWasm, linkWasm, wasmBytes, wasmMachine } from '../../../src/target/wasm/compile.ts';
 import { fusedMadd, relaxedSimd } from '../../../src/target/wasm/features.ts';
 import { print } from '../../../src/target/wasm/print.ts';
 import { selectWasm } from '../../../src/target/wasm/select.ts';
@@ -317,16 +310,13 @@ describe('compiling', () => {
   const floats = new Float32Array(memory.buffer);
   const words = new Uint32Array(memory.buffer);
 
-  it.each([false, true])(
-    'gives a function of arguments and a range, optimised at once: %s',
-    (optimizeNow) => {
-      words.set([64, 0, 256, 0]);
-      floats.set([-1, 2, NaN, -Infinity, 5, -6, 7, -8], 16);
-      floats.fill(77, 64, 80);
-      compileWasm(relu(), memory, { relaxed: false, optimizeNow })(0, 0, 8);
-      expect([...floats.subarray(64, 73)]).toEqual([0, 2, NaN, 0, 5, 0, 7, 0, 77]);
-    },
-  );
+  it('gives a function of arguments and a range', () => {
+    words.set([64, 0, 256, 0]);
+    floats.set([-1, 2, NaN, -Infinity, 5, -6, 7, -8], 16);
+    floats.fill(77, 64, 80);
+    compileWasm(relu(), memory, { relaxed: false })(0, 0, 8);
+    expect([...floats.subarray(64, 73)]).toEqual([0, 2, NaN, 0, 5, 0, 7, 0, 77]);
+  });
 
   it('shows the kernel under its name to profilers', () => {
     const module = new WebAssembly.Module(wasmBytes(relu(), { relaxed: false }));
@@ -349,16 +339,6 @@ describe('compiling', () => {
     const bytes = wasmBytes(relu(), { relaxed: relaxedSimd() });
     linkWasm(new WebAssembly.Module(bytes), memory)(0, 0, 4);
     expect([...floats.subarray(64, 68)]).toEqual([1, 0, 1, 0]);
-  });
-
-  it('restores the flags when what it optimises fails', () => {
-    expect(() =>
-      optimized(() => {
-        throw new Error('no');
-      }),
-    ).toThrow('no');
-    const bytes = encode(selectWasm(relu(), { relaxed: false }));
-    expect(new WebAssembly.Module(bytes)).toBeInstanceOf(WebAssembly.Module);
   });
 
   it('refuses a register that no vector of 16 bytes holds', () => {
