@@ -3,6 +3,7 @@ import {
   digits,
   groupsOf,
   isOurs,
+  limitOf,
   rate,
   resultOf,
   type ContenderInfo,
@@ -102,11 +103,13 @@ export function titleOf({ command, direction, words, contenders }: Omit<Report, 
     'weight-grad': 'gradient by the weight',
   };
   const nodes = new Set(contenders.flatMap(({ node }) => node ?? []));
+  const limit = limitOf(contenders);
   const details = [
     titles[command] ?? command,
     command === 'conv2d' && direction !== undefined ? ways[direction as keyof typeof ways] : '',
     words.includes('--random') ? `random shapes of seed ${after('--seed') ?? '0'}` : '',
     words.includes('--precision') ? `precision ${after('--precision') ?? ''}` : '',
+    limit ? `${limit.isa} at most` : '',
     nodes.size > 1 ? `WebAssembly in ${nodes.size} versions of Node` : '',
   ];
   return details.filter((part) => part !== '').join(', ');

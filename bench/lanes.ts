@@ -1,13 +1,13 @@
 /** Who takes part in a run: each library as often as it is set up differently, each time in a process of its own. */
 import { openInProcess } from './peers/process.ts';
 import { torch } from './peers/torch.ts';
-import type { OpenPeer, PeerName, Precision } from './task.ts';
+import type { Isa, OpenPeer, PeerName, Precision } from './task.ts';
 
 /** How a library is set up. */
 export interface Setup {
   readonly peer: PeerName;
   readonly threads: number;
-  /** Millrace: what it assembles for; by default it chooses. */
+  /** What Millrace assembles for, and what a native library is limited to; by default, what each chooses. */
   readonly target?: string;
   readonly precision?: Precision;
   /** The executable that runs it, where that is Node. */
@@ -31,23 +31,14 @@ export interface Lane {
 
 /** @throws if the library is not there, or cannot be set up so. */
 export async function openLane(setup: Setup): Promise<Lane> {
-  const { peer, threads, precision } = setup;
-  const options = { threads, ...(precision === undefined ? {} : { precision }) };
-  if (peer === 'torch') {
-    const open = await torch.open(options);
-    return {
-      open,
-      info: { peer, threads, name: peer, id: idOf(peer, threads), version: open.version },
-    };
-  }
-  const { target } = setup;
-  const open = await openInProcess(peer, {
-    ...options,
-    node: setup.node ?? process.execPath,
-    ...(target === undefined ? {} : { target }),
-  });
-  const { version, node } = open;
-  const name = [peer, open.target, precision].filter((part) => part !== undefined).join('-');
+  const { peer, node: executable = process.execPath, ...options } = setup;
+  const { threads, precision } = options;
+  const open: OpenPeer & { readonly node?: string } =
+    peer === 'torch'
+      ? await torch.open(options)
+      : await openInProcess(peer, { ...options, node: executable });
+  const { version, target, node } = open;
+  const name = [peer, target, precision].filter((part) => part !== undefined).join('-');
   return {
     open,
     info: {
@@ -56,8 +47,8 @@ export async function openLane(setup: Setup): Promise<Lane> {
       name,
       id: idOf(name, threads, node),
       version,
-      node,
-      ...(open.target === undefined ? {} : { target: open.target }),
+      ...(node === undefined ? {} : { node }),
+      ...(target === undefined ? {} : { target }),
       ...(precision === undefined ? {} : { precision }),
     },
   };
@@ -73,7 +64,9 @@ export function setups(choice: {
   readonly precisions: readonly (Precision | undefined)[];
   readonly threads: readonly number[];
   readonly nodes: readonly string[];
+  readonly isa: Isa | undefined;
 }): Setup[] {
+  const limit = choice.isa === undefined ? {} : { target: choice.isa };
   return choice.threads.flatMap((threads) => {
     const others = choice.peers.filter((peer) => peer !== 'torch' && peer !== 'millrace');
     const inNode = choice.nodes.flatMap((node): Setup[] => [
@@ -86,8 +79,8 @@ export function setups(choice: {
           ...(precision === undefined ? {} : { precision }),
         })),
       ),
-      ...others.map((peer) => ({ peer, threads, node })),
+      ...others.map((peer) => ({ peer, threads, node, ...(peer === 'ort-node' ? limit : {}) })),
     ]);
-    return choice.peers.includes('torch') ? [...inNode, { peer: 'torch', threads }] : inNode;
+    return choice.peers.includes('torch') ? [...inNode, { peer: 'torch', threads, ...limit }] : inNode;
   });
 }

@@ -1,7 +1,7 @@
 /** What stands behind `npm run bench --`. */
 import { parseArgs } from 'node:util';
 import { setups, type Setup } from './lanes.ts';
-import { peerNames, type Direction, type Precision, type Task } from './task.ts';
+import { peerNames, type Direction, type Isa, type Precision, type Task } from './task.ts';
 import { conv2dTasks, randomShapes, standardShapes, type NamedShape } from './tasks/conv2d.ts';
 import { matmulTasks } from './tasks/matmul.ts';
 import { opsTasks, overheadTasks } from './tasks/ops.ts';
@@ -10,6 +10,7 @@ import { trainStepTasks } from './tasks/train-step.ts';
 const directions: readonly Direction[] = ['forward', 'input-grad', 'weight-grad'];
 const precisions: readonly Precision[] = ['high', 'highest'];
 const targets = ['avx512', 'avx2', 'wasm', 'interpret'] as const;
+const isas: readonly Isa[] = ['avx2'];
 const peers = peerNames.filter((name) => name !== 'millrace');
 
 export const usage = `usage: npm run bench -- <what> [options]
@@ -30,6 +31,7 @@ options
   --peers A,B            of ${peers.join(', ')}; default: all that are there; none: only Millrace
   --targets A,B          of ${targets.join(', ')}: Millrace once for each; default: the one that it chooses
   --precision A,B        of ${precisions.join(', ')}: Millrace once for each; default: its default, high
+  --isa ISA              ${isas.join()}: ort-node and torch use nothing above it, nor does Millrace; default: all that is there
   --threads N,M          every contender once for each number of threads; default 1
   --node PATH            every contender in this Node ('.': the one that runs this); may be repeated; default .
   --ms N                 milliseconds for which each contender is timed at a task; default 500, at least 15 runs
@@ -70,6 +72,7 @@ export function readOptions(argv: string[]): Options {
       peers: { type: 'string', default: peers.join() },
       targets: { type: 'string' },
       precision: { type: 'string' },
+      isa: { type: 'string' },
       threads: { type: 'string', default: '1' },
       node: { type: 'string', multiple: true, default: ['.'] },
       ms: { type: 'string', default: '500' },
@@ -111,6 +114,10 @@ export function readOptions(argv: string[]): Options {
         : randomShapes(whole('--random', values.random, 1), whole('--seed', values.seed, 0));
     return all.filter(named);
   };
+  const isa = values.isa === undefined ? undefined : oneOf('--isa', isas, values.isa);
+  if (isa !== undefined && list(values.targets ?? '').includes('avx512')) {
+    throw new RangeError(`--targets avx512 is above --isa ${isa}`);
+  }
   const convolutions = (): Iterable<Task> => conv2dTasks(shapes(), direction);
   const commands: Readonly<Record<string, () => Iterable<Task>>> = {
     conv2d: convolutions,
@@ -129,10 +136,11 @@ export function readOptions(argv: string[]): Options {
       peers: list(values.peers)
         .filter((name) => name !== 'none')
         .map((name) => oneOf('--peers', peers, name)),
-      targets: choices(values.targets, (name) => oneOf('--targets', targets, name)),
+      targets: choices(values.targets ?? isa, (name) => oneOf('--targets', targets, name)),
       precisions: choices(values.precision, (name) => oneOf('--precision', precisions, name)),
       threads,
       nodes: values.node.map((path) => (path === '.' ? process.execPath : path)),
+      isa,
     }),
     tasks: tasksOf(),
     runs: values.runs === undefined ? undefined : whole('--runs', values.runs, 1),

@@ -6,6 +6,7 @@ import {
   figure,
   groupsOf,
   isOurs,
+  limitNote,
   overall,
   percent,
   resultOf,
@@ -39,6 +40,7 @@ export function page(reports: readonly Report[], note = ''): Page {
     return [
       `## ${titleOf(report)}`,
       `\`\`\`sh\nnpm run bench -- ${report.words.join(' ')}\n\`\`\``,
+      limitNote(report.contenders),
       ...pictures,
       ...groupsOf(report).map((group) => groupTable(report.tasks, group)),
       absences(report),

@@ -6,6 +6,7 @@ import {
   figure,
   groupsOf,
   isOurs,
+  limitNote,
   overall,
   percent,
   resultOf,
@@ -76,7 +77,10 @@ export function summary({ tasks, contenders }: Pick<Report, 'tasks' | 'contender
   const note = [
     `${unitOf(tasks)} of the fastest runs; for ours (% of the peak) ×: the time of the fastest rival over ours.`,
     'Rivals: of wasm ort-web and tfjs-wasm, of machine code ort-node and torch.',
-  ].join('\n');
+    limitNote(contenders),
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
   const pages = groupsOf({ contenders, tasks }).map((group) => groupSummary(tasks, group));
   return `${note}\n\n${pages.join('\n\n')}\n`;
 }

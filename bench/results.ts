@@ -74,6 +74,21 @@ export function groupsOf({ contenders: all, tasks }: GroupedReport): Group[] {
 
 export const isOurs = ({ peer }: Pick<LaneInfo, 'peer'>): boolean => peer === 'millrace';
 
+/** What the native peers of a run were limited to, and which they are; undefined where they used all that there is. */
+export function limitOf(contenders: readonly LaneInfo[]): { isa: string; peers: PeerName[] } | undefined {
+  const limited = contenders.filter((one) => !isOurs(one) && one.target !== undefined);
+  const isa = limited[0]?.target?.toUpperCase();
+  return isa === undefined ? undefined : { isa, peers: [...new Set(limited.map(({ peer }) => peer))] };
+}
+
+/** The same as a sentence, empty where there was no limit. */
+export function limitNote(contenders: readonly LaneInfo[]): string {
+  const limit = limitOf(contenders);
+  return limit
+    ? `Limited to ${limit.isa}, as on a processor that has nothing above it: ${limit.peers.join(', ')}.`
+    : '';
+}
+
 /** WebAssembly is measured by WebAssembly, machine code by machine code. */
 const rivals = (ours: LaneInfo): readonly PeerName[] =>
   ours.target === 'wasm' || ours.target === 'interpret' ? ['ort-web', 'tfjs-wasm'] : ['ort-node', 'torch'];

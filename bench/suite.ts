@@ -5,6 +5,8 @@ export const suite: readonly (readonly [string, string])[] = [
     'conv2d-highest',
     'conv2d --filter 3x3 --precision highest --targets avx512,avx2 --threads 1,2 --peers ort-node,torch',
   ],
+  // What a processor without AVX-512 would show.
+  ['conv2d-avx2', 'conv2d --isa avx2 --threads 1,2 --peers ort-node,torch'],
   ['conv2d-random', 'conv2d --random 10 --seed 7 --targets avx512,avx2,wasm --threads 1,2'],
   [
     'conv2d-input-grad',

@@ -112,6 +112,9 @@ export interface Peer {
   open(options: PeerOptions): Promise<OpenPeer>;
 }
 
+/** What `--isa` limits native libraries to. */
+export type Isa = 'avx2';
+
 export const peerNames = ['millrace', 'ort-node', 'torch', 'ort-web', 'tfjs-wasm'] as const;
 export type PeerName = (typeof peerNames)[number];
 
@@ -121,12 +124,14 @@ export interface PeerOptions {
   readonly threads: number;
   /** Millrace's `setFloat32ConvPrecision`. */
   readonly precision?: Precision;
+  /** What Millrace assembles for, and what a native library is limited to; by default, all that there is. */
+  readonly target?: string;
 }
 
 export interface OpenPeer {
   /** The version, and what else decides about speed (instruction set, BLAS). */
   readonly version: string;
-  /** Millrace: what its kernels are assembled for. */
+  /** What Millrace's kernels are assembled for, or what a native library is limited to. */
   readonly target?: string;
   /** @throws Refusal where the library cannot do this task. */
   prepare(task: Task): Contender | Promise<Contender>;

@@ -14,8 +14,6 @@ export type Answer = { readonly value: unknown } | { readonly error: string; rea
 export interface ProcessOptions extends PeerOptions {
   /** The Node that runs it. */
   readonly node: string;
-  /** Millrace's target; by default the one it chooses. */
-  readonly target?: string;
 }
 
 interface Opened {
@@ -28,8 +26,9 @@ interface Opened {
 /** @throws if the library does not start there. */
 export async function openInProcess(
   peer: Exclude<PeerName, 'torch'>,
-  { node, target, ...options }: ProcessOptions,
+  { node, ...options }: ProcessOptions,
 ): Promise<OpenPeer & { readonly node: string }> {
+  const { target } = options;
   const child = new Child(node, target === undefined ? {} : { MILLRACE_TARGET: target });
   try {
     const { hasPeak, ...opened } = await child.ask<Opened>({ ask: 'open', peer, options });

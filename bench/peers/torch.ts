@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { HostTensor, Peer, Task } from '../task.ts';
+import type { HostTensor, Isa, Peer, Task } from '../task.ts';
 
 /**
  * PyTorch in a Python process of its own, which takes the time itself: the pipe between us is not in it.
@@ -11,12 +11,13 @@ import type { HostTensor, Peer, Task } from '../task.ts';
  */
 export const torch: Peer = {
   name: 'torch',
-  async open({ threads }) {
+  async open({ threads, target }) {
     python ??= findPython();
-    const server = new Server(python, threads);
+    const server = new Server(python, threads, target === undefined ? {} : limits[target as Isa]);
     const { version } = await server.ask({ op: 'version' });
     return {
       version: `PyTorch ${version}`,
+      ...(target === undefined ? {} : { target }),
       async prepare(task: Task) {
         const { inputs, expected: _, ...rest } = task;
         await server.ask(rest, inputs);
@@ -28,6 +29,17 @@ export const torch: Peer = {
       },
       close: () => server.close(),
     };
+  },
+};
+
+/** How each part of it is told what it may use: its own kernels, oneDNN (by its name and its former one), BLAS. */
+const limits: Readonly<Record<Isa, Readonly<Record<string, string>>>> = {
+  avx2: {
+    ATEN_CPU_CAPABILITY: 'avx2',
+    ONEDNN_MAX_CPU_ISA: 'AVX2',
+    DNNL_MAX_CPU_ISA: 'AVX2',
+    MKL_ENABLE_INSTRUCTIONS: 'AVX2',
+    OPENBLAS_CORETYPE: 'Haswell',
   },
 };
 
@@ -62,12 +74,12 @@ class Server {
   readonly #chunks: AsyncIterator<Buffer>;
   #buffered: Buffer = Buffer.alloc(0);
 
-  constructor(python: string, threads: number) {
+  constructor(python: string, threads: number, environment: Readonly<Record<string, string>>) {
     const script = fileURLToPath(new URL('./torch_server.py', import.meta.url));
     const count = String(threads);
     this.#process = spawn(python, [script, count], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
+      env: { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, ...environment },
     });
     this.#chunks = this.#process.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
