@@ -3,6 +3,7 @@ import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type Machine } from '../../lang/index.ts';
 import { productCycles, tileOf } from '../gemm-tile.ts';
 import { channelsTile, isForChannels } from './channels.ts';
+import { channelsWeightTile } from './channels-weight-grad.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { isStridedDepthwise } from './depthwise-input-grad.ts';
@@ -13,12 +14,10 @@ import { pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
 
 /**
- * `implicit`: `implicit.ts` and its like for the weight. `direct`: `direct.ts` and its like. `winograd2` and `winograd4`:
- * `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs. `channels`: `channels.ts`. `depthwise`: `depthwise.ts` and its like.
+ * `implicit`: `implicit.ts` and its like for the weight. `direct`, `channels` and `depthwise`: the files of those names and
+ * their like. `winograd2` and `winograd4`: `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs.
  */
 export type Algorithm = 'implicit' | 'direct' | 'channels' | 'depthwise' | 'winograd2' | 'winograd4';
-/** Those that compute a weight's gradient. */
-export type WeightGradAlgorithm = Exclude<Algorithm, 'channels'>;
 
 /**
  * What the estimates of Winograd's algorithm count with, in multiplications of vectors. Measured on 3 × 3 taps with 8 to
@@ -58,6 +57,8 @@ const CYCLES = {
   /** To store a vector of the direct algorithm, and to transpose and store one of `channels`. */
   storedVector: 2,
   turnedVector: 16,
+  /** To bring a sum of a weight's gradient to its place. */
+  turnedSum: 2,
   /** To begin and end a plane of the depthwise algorithm, for each lane. */
   planeLane: 12,
 } as const;
@@ -148,10 +149,15 @@ const choosePlain = (machine: Machine, correlation: Correlation): PlainAlgorithm
  * Measured, GFLOP/s, implicit and direct: WebAssembly, 56 wide, 8 channels 26 and 54, 32: 48 and 60; 14 wide, 8: 22 and 28,
  * 16: 35 and 28, 32: 46 and 29. AVX2, 56 wide, 8: 33 and 76, 16: 55 and 86, 32: 79 and 103; 14 wide, 16: 35 and 36, 32:
  * 67 and 44. AVX-512, 56 wide, 16: 71 and 115, 32: 108 and 122; 14 wide, 16: 35 and 47, 32: 80 and 62.
+ *
+ * With lanes on channels by estimated cycles. Implicit and channels on another processor: 16 to 32 channels, 5 × 5 taps,
+ * 64 images of 10 × 10, AVX2 70 and 95, AVX-512 88 and 158; 7 × 7 at stride 2 from 3 channels, 67 and 77, 109 and 144; 3 × 3
+ * at stride 2 of 128 channels on 56 × 56, 83 and 89, 124 and 141; 1 × 1 from 1024 channels on 14 × 14, 101 and 77, 148 and
+ * 121.
  */
-export const chooseWeightGrad = (machine: Machine, correlation: Correlation): WeightGradAlgorithm => {
-  const order = orderFor(machine, correlation);
-  if (order !== null && order !== 'channels') return order;
+export const chooseWeightGrad = (machine: Machine, correlation: Correlation): Algorithm => {
+  const order = weightGradOrder(machine, correlation);
+  if (order !== null) return order;
   if (isDepthwise(correlation)) return 'depthwise';
   const { out, taps } = correlation;
   const [outs, channels] = [taps.out.size, taps.channels.size];
@@ -165,20 +171,31 @@ export const chooseWeightGrad = (machine: Machine, correlation: Correlation): We
   const [perRow, partial] = machine.sinksArithmetic === true ? [0.5, 4.5] : [2, 1];
   const steps = Math.floor(vectors) + (Number.isInteger(vectors) ? 0 : partial) + perRow;
   const direct = vectors / steps;
-  const plain = outs <= 32 && direct > implicit ? 'direct' : 'implicit';
+  const multiplications = columns * outs * (pixelsOf(out) / lanes);
+  let plain: 'implicit' | 'direct' | 'channels' = outs <= 32 && direct > implicit ? 'direct' : 'implicit';
+  let plainCost = multiplications / (plain === 'direct' ? direct : implicit);
+  const onChannels = channelsWeightCost(machine, correlation);
+  if (onChannels < plainCost) [plain, plainCost] = ['channels', onChannels];
   if (Math.min(channels, outs) < FEWEST) return plain;
-  return cheapest(
-    correlation,
-    plain,
-    (TAPS ** 2 * channels * outs * (pixelsOf(out) / lanes)) / (plain === 'direct' ? direct : implicit),
-    (m, tiles) => {
-      const time = Math.ceil(tiles / lanes);
-      const sums =
-        Math.ceil(outs / tile.rows) * tile.rows * Math.ceil(channels / tile.vectors) * tile.vectors;
-      const transforms = COSTS.gradientTransform[m] * time * (channels + outs);
-      return pointsOf(m) * ((time + COSTS.lanes) * sums + transforms);
-    },
-  );
+  return cheapest(correlation, plain, plainCost, (m, tiles) => {
+    // The parts of a dilation are summed one after the other, each over all lanes.
+    const parts = correlation.dilation[0] * correlation.dilation[1];
+    const time = parts * Math.ceil(tiles / parts / lanes);
+    const sums = Math.ceil(outs / tile.rows) * tile.rows * Math.ceil(channels / tile.vectors) * tile.vectors;
+    const transforms = COSTS.gradientTransform[m] * time * (channels + outs);
+    return pointsOf(m) * ((time + parts * COSTS.lanes) * sums + transforms);
+  });
+};
+
+/** As many multiplications of vectors as would take the time. */
+const channelsWeightCost = (machine: Machine, { out, taps }: Correlation): number => {
+  const element = elementOf(out) as 'f32' | 'f64';
+  const outs = taps.out.size;
+  const lines = taps.channels.size * taps.rows.size;
+  const tile = channelsWeightTile(machine, element, outs, lines, taps.columns.size);
+  if (tile === null) return Infinity;
+  const packing = (outs * elementBytes[element]) / CYCLES.packedBytes;
+  return 2 * (pixelsOf(out) * (tile.cycles + packing) + CYCLES.turnedSum * lines * taps.columns.size * outs);
 };
 
 /** An input's gradient: the parts of `input-grad.ts`, or one kernel that computes all of them. */
@@ -232,6 +249,14 @@ const orderFor = (machine: Machine, correlation: Correlation): Algorithm | null 
   if (ordered === 'depthwise' && !isDepthwise(correlation)) return null;
   return ordered === 'channels' && !isForChannels(machine, correlation) ? null : ordered;
 };
+
+/** The same of a weight's gradient. */
+const weightGradOrder = (machine: Machine, correlation: Correlation): Algorithm | null =>
+  ordered === 'channels'
+    ? channelsWeightCost(machine, correlation) < Infinity
+      ? ordered
+      : null
+    : orderFor(machine, correlation);
 
 /** All that choices depend on besides machine and correlation, as text. */
 export const choiceForm = (): string => `${getFloat32ConvPrecision()} ${ordered ?? ''}`;

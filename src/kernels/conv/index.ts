@@ -2,15 +2,10 @@
 import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
 import type { View } from '../../device/view.ts';
-import {
-  chooseCorrelation,
-  chooseInputGrad,
-  chooseWeightGrad,
-  type Algorithm,
-  type WeightGradAlgorithm,
-} from './choose.ts';
+import { chooseCorrelation, chooseInputGrad, chooseWeightGrad, type Algorithm } from './choose.ts';
 import type { Correlation } from './correlation.ts';
 import { channelsCorrelation } from './channels.ts';
+import { channelsWeightGrad } from './channels-weight-grad.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
 import { depthwiseInputGrad } from './depthwise-input-grad.ts';
 import { depthwiseWeightGrad } from './depthwise-weight-grad.ts';
@@ -63,9 +58,10 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
   },
 };
 
-const weightGrads: Readonly<Record<WeightGradAlgorithm, typeof implicitWeightGrad>> = {
+const weightGrads: Readonly<Record<Algorithm, typeof implicitWeightGrad>> = {
   implicit: implicitWeightGrad,
   direct: directWeightGrad,
+  channels: channelsWeightGrad,
   depthwise: depthwiseWeightGrad,
   winograd2: (...args) => {
     winogradWeightGrad(...args, 2);
