@@ -497,6 +497,18 @@ export const largeCases: readonly Case[] = [
     groups: 3,
   },
   {
+    name: 'groups, some at a time',
+    input: [2, 10, 190, 201],
+    outs: 15,
+    kernel: [3, 2],
+    padding: [
+      [1, 1],
+      [0, 1],
+    ],
+    groups: 5,
+    bias: true,
+  },
+  {
     name: 'chunks of images',
     input: [5, 4, 117, 125],
     outs: 5,

@@ -87,4 +87,30 @@ describe.each(availableTargets())('the epilogue of a convolution on %s', (target
       }
     },
   );
+
+  it('adds what belongs to each of many wide groups', () => {
+    setTarget(target);
+    const below = randomIntegers(8);
+    const tensor = (shape: readonly number[]): { view: View; plain: reference.Plain } => {
+      const data = Array.from({ length: elementCount(shape) }, () => below(9) - 4);
+      const view = laidOut('float32', shape, {});
+      write(view, data);
+      return { view, plain: reference.plain(shape, data) };
+    };
+    const geometry: ConvGeometry = {
+      stride: [1, 1],
+      dilation: [1, 1],
+      padding: [
+        [1, 1],
+        [1, 1],
+      ],
+      groups: 2,
+    };
+    const shape = [1, 2, 370, 361];
+    const [x, w, b, residual] = [tensor(shape), tensor([2, 1, 3, 3]), tensor([2]), tensor(shape)];
+    const out = tensor(shape).view;
+    withAlgorithm('direct', () => conv2d(out, x.view, w.view, b.view, geometry, { residual: residual.view }));
+    const sums = reference.conv2d(x.plain, w.plain, b.plain, geometry).data;
+    expect(read(out).every((value, i) => Number(value) === sums[i]! + residual.plain.data[i]!)).toBe(true);
+  });
 });

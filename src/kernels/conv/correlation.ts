@@ -90,7 +90,7 @@ export interface Chunk {
 }
 
 /** Bytes of padded input at a time: about the second cache, as every tap comes back to it. */
-const CHUNK_BYTES = 2 ** 20;
+export const CHUNK_BYTES = 2 ** 20;
 /** Positions in an offset table. */
 const CHUNK_POSITIONS = 2 ** 16;
 
@@ -106,8 +106,10 @@ export const extentOf = (
   columns: (out.shape[3]! - 1) * stride[1] + (taps.columns.size - 1) * dilation[1] + 1,
 });
 
-const inside = ({ top, left, rows, columns }: Extent, [, , height, width]: readonly number[]): boolean =>
-  top >= 0 && left >= 0 && top + rows <= height! && left + columns <= width!;
+export const isInside = (
+  { top, left, rows, columns }: Extent,
+  [, , height, width]: readonly number[],
+): boolean => top >= 0 && left >= 0 && top + rows <= height! && left + columns <= width!;
 
 export interface Needs {
   /** Whether input that needs no padding can be read where it is. */
@@ -142,7 +144,7 @@ export const eachChunk = (
     several(byPositions, () => inPlace(input, 0, { ...whole, top: 0, left: 0 }));
     return;
   }
-  if (mayStay && inside(whole, input.shape)) {
+  if (mayStay && isInside(whole, input.shape)) {
     several(byPositions, (first) => inPlace(input, first, whole));
     return;
   }

@@ -11,7 +11,17 @@ import { loadedElement, storageBytes, type ElementType, type Machine } from '../
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable } from '../gemm-offsets.ts';
 import { stepCycles } from '../gemm-tile.ts';
-import { eachChunk, isWide, onlyMet, outOffset, tapAxis, type Correlation } from './correlation.ts';
+import {
+  eachChunk,
+  extentOf,
+  isInside,
+  isWide,
+  onlyMet,
+  outOffset,
+  tapAxis,
+  type Correlation,
+} from './correlation.ts';
+import { byGroups } from './groups.ts';
 import { directKernel } from './direct-kernel.ts';
 import { packedTaps } from './direct-taps.ts';
 import { directTile, evenParts, panelRows, unalignedLoads, vectorsOf } from './direct-tile.ts';
@@ -41,25 +51,36 @@ export const directCycles = (
 
 export const directCorrelation = (given: Correlation): void => {
   const correlation = onlyMet(given, 1);
-  const { out, input, taps, bias, epilogue, stride, groups } = correlation;
+  const { out, input, taps, stride } = correlation;
   if (elementCount(out.shape) === 0) return;
+  const { machine } = currentTarget();
+  const element = loadedElement[storageOf[out.dtype]];
+  const tile = tileOfPlane(machine, element, taps.out.size, out.shape[3]!);
+  const whole = out.shape[3]! >= tile.vectors * machine.lanes(element);
+  const mayStay = whole && stride[1] === 1 && input.strides[3] === 1 && isWide(input);
+  const stays = mayStay && isInside(extentOf(correlation, 0, out.shape[2]!), input.shape);
+  for (const part of stays ? [correlation] : byGroups(correlation)) ofGroups(part, tile, mayStay);
+};
+
+const ofGroups = (
+  correlation: Correlation,
+  { channels, rows, vectors }: ReturnType<typeof tileOfPlane>,
+  mayStay: boolean,
+): void => {
+  const { out, taps, bias, epilogue, stride, groups } = correlation;
   const type = storageOf[out.dtype];
   const element = loadedElement[type];
   const bytes = storageBytes[element];
-  const { machine } = currentTarget();
   const width = out.shape[3]!;
   const [outImage, outChannel, outRow, outColumn] = out.strides as [number, number, number, number];
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
 
-  const { channels, rows, vectors } = tileOfPlane(machine, element, taps.out.size, width);
   const groupPanels = Math.ceil(taps.out.size / channels);
   const panels = groups * groupPanels;
   const channelTable = (step: number) => offsetTable(panelRows(groups, taps.out.size, channels, step));
 
   const packed = packedTaps(correlation, channels);
   const dense = outColumn === 1;
-  const whole = width >= vectors * machine.lanes(element);
-  const mayStay = whole && stride[1] === 1 && input.strides[3] === 1 && isWide(input);
   eachChunk(correlation, { mayStay, neighbours: true }, (chunk) => {
     const { images } = chunk;
     const tileRows = evenParts(chunk.rows, rows);
