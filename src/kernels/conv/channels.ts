@@ -115,6 +115,7 @@ export const channelsCorrelation = (correlation: Correlation): void => {
       pixels,
       vectors,
       step,
+      scattered: taps.rows.size * taps.columns.size === 1,
       turn: turn ?? 'alone',
       epilogue: epilogueForm(epilogue),
     });
