@@ -7,6 +7,7 @@ import { grad } from '../../src/autograd/backward.ts';
 import { launch } from '../../src/device/launch.ts';
 import { allocate, bytesOf } from '../../src/device/memory.ts';
 import { availableTargets, currentTarget, setTarget, type TargetName } from '../../src/device/target.ts';
+import { grainOf } from '../../src/device/threads/grain.ts';
 import { getNumThreads, setNumThreads } from '../../src/device/threads/number.ts';
 import { withGrain } from '../../src/device/threads/share.ts';
 import * as flow from '../../src/index.ts';
@@ -280,7 +281,7 @@ describe.each(withPool)('A pool for %s', (target) => {
     expect(currentTarget().pool!.started).toBeGreaterThanOrEqual(4);
   });
 
-  it('keeps a short job on one thread, and shares a long one', () => {
+  it('keeps a short job on one thread, and shares a long one', async () => {
     setTarget(target);
     setNumThreads(4);
     const threads = currentTarget().pool!;
@@ -297,6 +298,12 @@ describe.each(withPool)('A pool for %s', (target) => {
       expect(shared).toBe(0);
       launch(count, { out: storage }, 0, 1000, { grain: 10 });
       expect(shared).toBe(1);
+      // Of a few positions that take long, though the threads sleep by now, and no job was just before.
+      await sleep(20);
+      launch(count, { out: storage }, 0, 8, { grain: grainOf({ flops: 20e6 }) });
+      expect(shared).toBe(2);
+      launch(count, { out: storage }, 0, 1, { grain: grainOf({ flops: 20e6 }) });
+      expect(shared).toBe(2);
     } finally {
       Reflect.deleteProperty(threads, 'run');
     }

@@ -7,7 +7,8 @@ const BYTES = 128 * 1024;
 const OPERATIONS = 200_000;
 
 /**
- * The `grain` of a launch, from what one position of its parallel axis takes.
+ * The `grain` of a launch, from what one position of its parallel axis takes. Less than one where a position is worth
+ * more than a thread's while: eight of those may be a long job.
  *
  * @param work.bytes  read and written
  * @param work.flops  additions and multiplications, of which memory is not the bound
@@ -18,4 +19,4 @@ export const grainOf = ({
 }: {
   readonly bytes?: number;
   readonly flops?: number;
-}): number => Math.ceil(1 / (bytes / BYTES + flops / OPERATIONS));
+}): number => 1 / (bytes / BYTES + flops / OPERATIONS);

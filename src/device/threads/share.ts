@@ -33,7 +33,7 @@ export const share = (
 ): void => {
   const positions = end - begin;
   if (forced !== null) inForced(forced, pool, kernel, args, begin, end);
-  else if (pool === null || positions < 2 * grain) kernel(args, begin, end);
+  else if (pool === null || positions < 2 * Math.max(grain, 1)) kernel(args, begin, end);
   else {
     const threads = Math.min(wantedThreads(), pool.most);
     if (threads === 1) kernel(args, begin, end);
