@@ -11,8 +11,12 @@ import { control, LINE } from './control.ts';
 /** Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, and where the control block is. */
 export const worker = { rank: 4, control: 8 } as const;
 
-/** Turns of waiting before sleep: about 100 µs, where `pause` takes 65 cycles as on AMD's Zen 3; on Intel's about twice that. */
-const SPINS = 4000;
+/**
+ * Turns of waiting before sleep: about 0.5 ms where `pause` takes 65 cycles as on AMD's Zen 3, 1 ms on Intel's. OpenMP's
+ * runtimes wait as long and longer. A thread that sleeps may answer as late as 0.3 ms in a virtual machine: with 4000
+ * turns, ResNet-50's layers called one by one on two threads took up to a third longer.
+ */
+const SPINS = 24_000;
 
 const FUTEX = 202;
 const WAIT_PRIVATE = 128;
