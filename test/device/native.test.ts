@@ -6,7 +6,7 @@ import { launch } from '../../src/device/launch.ts';
 import { allocate, bytesOf, memoryStats } from '../../src/device/memory.ts';
 import { askCpu, CPU_BYTES, type Cpu } from '../../src/device/native/cpu.ts';
 import { Arenas } from '../../src/device/native/arenas.ts';
-import type { BlockSource } from '../../src/device/native/blocks.ts';
+import type { Block, BlockSource } from '../../src/device/native/blocks.ts';
 import { Buffers } from '../../src/device/native/buffers.ts';
 import { NativeMemory } from '../../src/device/native/memory.ts';
 import { processor } from '../../src/device/native/processor.ts';
@@ -133,6 +133,37 @@ describe.runIf(natives.length > 0)('Arenas that are empty', () => {
     for (const block of blocks) source.give(block, 7 * MEBIBYTE);
     const joined = source.take(50 * MEBIBYTE);
     expect(blocks.some(({ buffer }) => buffer === joined.buffer)).toBe(true);
+  });
+});
+
+describe.runIf(natives.length > 0)('The memory of native code', () => {
+  it('gives each block back to where it came from, whatever its size', () => {
+    const recorded = (source: BlockSource) => {
+      const out = new Set<ArrayBuffer>();
+      let strays = 0;
+      return {
+        take: (bytes: number) => {
+          const block = source.take(bytes);
+          out.add(block.buffer);
+          return block;
+        },
+        give: (block: Block, bytes: number) => {
+          if (!out.has(block.buffer)) strays++;
+          source.give(block, bytes);
+        },
+        get keptBytes() {
+          return source.keptBytes;
+        },
+        strays: () => strays,
+      };
+    };
+    const small = recorded(new Buffers(addressOf));
+    const large = recorded(new Arenas(addressOf, () => undefined));
+    const memory = new NativeMemory(small, large, collector);
+    for (let bytes = 16_200; bytes < 16_600; bytes++) memory.allocate(bytes).dispose();
+    expect([small.strays(), large.strays()]).toEqual([0, 0]);
+    expect(small.keptBytes).toBeGreaterThan(0);
+    expect(large.keptBytes).toBeGreaterThan(0);
   });
 });
 

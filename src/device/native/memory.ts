@@ -100,7 +100,7 @@ export class NativeMemory implements AddressSpace, SlotOwner {
     slot.outside = block.buffer;
     slot.begin = block.begin;
     slot.native = block.address;
-    if (slot.size >= WATCHED) this.watch?.add(storage);
+    if (storage.byteLength >= WATCHED) this.watch?.add(storage);
   }
 
   private leave(slot: Slot): void {
