@@ -82,3 +82,16 @@ export const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype ==
 
 /** What one computes with: float32 in place of the 16-bit floats. */
 export const widened = (dtype: DType): DType => (isHalf(dtype) ? 'float32' : dtype);
+
+/** Numbers that stand for the dtypes in keys. */
+export const dtypeCodes: Readonly<Record<DType, number>> = {
+  float32: 0,
+  float64: 1,
+  float16: 2,
+  bfloat16: 3,
+  int64: 4,
+  int32: 5,
+  int8: 6,
+  uint8: 7,
+  bool: 8,
+};

@@ -81,7 +81,8 @@ export const resetPeakMemoryStats = (): void => {
 
 /**
  * Sets how many bytes WebAssembly's heap may reach before it recycles instead of growing. What is in use may still exceed
- * it. Natively there is no limit but the system's: dead tensors are found as memory is taken. Default 512 MiB, or MILLRACE_MEMORY_LIMIT.
+ * it. Natively there is no limit but the system's: dead tensors are found as memory is taken. Default 512 MiB, or
+ * MILLRACE_MEMORY_LIMIT.
  */
 export const setMemoryLimit = (bytes: number): void => {
   heap.setLimit(bytes);

@@ -6,7 +6,7 @@ import type { Expression } from '../device/backend.ts';
 import { launch, type LaunchArguments, type Region } from '../device/launch.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { elementCount, isContiguous, type View } from '../device/view.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { dtypeCodes, dtypes, type DType } from '../dtype.ts';
 import type { KernelDefinition, Spec } from '../lang/index.ts';
 import { elementOf, elementwiseKernel, type Step } from './elementwise-kernel.ts';
 import { planWalks, type Axis, type Walk } from './walk.ts';
@@ -100,9 +100,9 @@ const definitionOf = (
   let variants = definitions.get(expression);
   if (variants === undefined) definitions.set(expression, (variants = new Map<number, KernelDefinition>()));
   // Digits: 9 dtypes, 3 steps; 2⁵³ has room for eight views.
-  let key = (outer * 9 + scalars) * 9 + codes[compute];
+  let key = (outer * 9 + scalars) * 9 + dtypeCodes[compute];
   for (let k = 0; k < views.length; k++) {
-    key = (key * 9 + codes[views[k]!.dtype]) * 3 + Math.min(strides[k]!, 2);
+    key = (key * 9 + dtypeCodes[views[k]!.dtype]) * 3 + Math.min(strides[k]!, 2);
   }
   let definition = variants.get(key);
   if (definition === undefined) {
@@ -115,16 +115,3 @@ const definitionOf = (
 
 const stepOf = (stride: number): Step =>
   stride === 0 ? 'repeated' : stride === 1 ? 'contiguous' : 'strided';
-
-/** Numbers that stand for the dtypes in a key. */
-const codes: Readonly<Record<DType, number>> = {
-  float32: 0,
-  float64: 1,
-  float16: 2,
-  bfloat16: 3,
-  int64: 4,
-  int32: 5,
-  int8: 6,
-  uint8: 7,
-  bool: 8,
-};

@@ -7,7 +7,7 @@ import { recordedBy, recording } from '../device/recording.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget, type Target } from '../device/target.ts';
 import type { View } from '../device/view.ts';
-import type { DType } from '../dtype.ts';
+import { dtypeCodes } from '../dtype.ts';
 import { Plan } from './plan.ts';
 
 /** More numbers than any call has that is worth a plan. */
@@ -53,7 +53,7 @@ export class Form {
     // Operands in one memory are a case of their own.
     const known = this.operands.indexOf(storage);
     this.add(known < 0 ? this.operands.push(storage) - 1 : known);
-    this.add(codes[dtype]);
+    this.add(dtypeCodes[dtype]);
     this.add(shape.length);
     this.addAll(shape);
     this.addAll(strides);
@@ -71,18 +71,6 @@ export class Form {
     return true;
   }
 }
-
-const codes: Readonly<Record<DType, number>> = {
-  float32: 0,
-  float64: 1,
-  float16: 2,
-  bfloat16: 3,
-  int64: 4,
-  int32: 5,
-  int8: 6,
-  uint8: 7,
-  bool: 8,
-};
 
 const texts = new Map<string, number>();
 

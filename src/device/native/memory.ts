@@ -100,7 +100,12 @@ export class NativeMemory implements AddressSpace, SlotOwner {
     slot.outside = block.buffer;
     slot.begin = block.begin;
     slot.native = block.address;
-    if (storage.byteLength >= WATCHED) this.watch?.add(storage);
+    this.watchOf(storage.byteLength)?.add(storage);
+  }
+
+  /** Who watches a storage of so many bytes; null where V8 collects it. */
+  private watchOf(bytes: number): Watch | null {
+    return bytes < WATCHED ? null : this.watch;
   }
 
   private leave(slot: Slot): void {
@@ -113,8 +118,8 @@ export class NativeMemory implements AddressSpace, SlotOwner {
   }
 
   private take(bytes: number): Block {
-    const { watch } = this;
-    if (watch === null || bytes < WATCHED) return this.taken(this.buffers, bytes);
+    const watch = this.watchOf(bytes);
+    if (watch === null) return this.taken(this.buffers, bytes);
     watch.taking(bytes);
     try {
       return this.arenas.take(bytes);
