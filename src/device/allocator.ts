@@ -4,7 +4,7 @@
  */
 
 /** All blocks begin and end at a multiple of a cache line. */
-const LINE = 64;
+export const LINE = 64;
 /** Blocks are sorted into bins by their leading bits: eight bins for each power of two. */
 const BINS_PER_OCTAVE = 8;
 

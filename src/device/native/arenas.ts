@@ -2,7 +2,7 @@
  * Blocks cut from large buffers. V8 has no part in their coming and going, so they cost it no collections; the buffers
  * are its own, so those that are empty go back to the system, and all of them with the thread that made them.
  */
-import { Allocator } from '../allocator.ts';
+import { Allocator, LINE } from '../allocator.ts';
 import { Kept, sizeClass, type Block, type BlockSource } from './blocks.ts';
 import { bufferOf } from './buffers.ts';
 
@@ -10,7 +10,7 @@ const ARENA = 64 * 2 ** 20;
 /** Of what is free and found no use, so much may stay. */
 const MOST_FREE = 256 * 2 ** 20;
 /** Keeps arenas apart. */
-const GAP = 64;
+const GAP = LINE;
 
 interface Arena {
   readonly block: Block;

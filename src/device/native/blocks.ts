@@ -1,4 +1,5 @@
 /** Pieces of the process's memory, and those of them that were given back and wait for their next use. */
+import { LINE } from '../allocator.ts';
 
 /** Memory that native code may use: where it is for JavaScript, and where for the processor. */
 export interface Block {
@@ -17,8 +18,6 @@ export interface BlockSource {
   readonly keptBytes: number;
 }
 
-/** The processor moves memory in lines. */
-export const LINE = 64;
 /** Of what is given back, so many bytes are kept for reuse. */
 const KEPT_BYTES = 256 * 2 ** 20;
 

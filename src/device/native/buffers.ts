@@ -1,5 +1,6 @@
 /** Blocks that V8 collects: buffers as it allocates them. Small ones are cut from common slabs. */
-import { Kept, LINE, sizeClass, type Block, type BlockSource } from './blocks.ts';
+import { LINE } from '../allocator.ts';
+import { Kept, sizeClass, type Block, type BlockSource } from './blocks.ts';
 
 /** Up to so many bytes a block is cut from a slab, as making a buffer takes as long as all else that a small op does. */
 const SMALL = 1024;
