@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -309,6 +311,36 @@ describe.each(withPool)('A pool for %s', (target) => {
     }
   });
 });
+
+/** Processors that a thread of this process may run on. */
+const processorsOf = (thread: string): number[] => {
+  const allowed = /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync(`${thread}/status`, 'utf8'))![1]!;
+  return allowed.split(',').flatMap((part) => {
+    const [first, last = first] = part.split('-').map(Number) as [number, number?];
+    return Array.from({ length: last - first + 1 }, (_, k) => first + k);
+  });
+};
+
+describe.skipIf(!existsSync('/proc/thread-self') || availableParallelism() < 2)(
+  'Threads for machine code',
+  () => {
+    const native = withPool.filter((name) => name !== 'wasm');
+
+    it.each(native)('are kept off the processor of their caller, on %s', async (target) => {
+      setTarget(target);
+      await startThreads(3);
+      for (let tries = 0; tries < 20; tries++) {
+        await sleep(5);
+        withGrain(1, () => flow.ones([64]).add(1));
+        const mine = processorsOf('/proc/thread-self');
+        const others = readdirSync('/proc/self/task').map((id) => processorsOf(`/proc/self/task/${id}`));
+        const kept = others.filter((processors) => processors.length === mine.length - 1);
+        expect(kept.length).toBeGreaterThanOrEqual(2);
+        for (const processors of kept) expect(mine).toEqual(expect.arrayContaining(processors));
+      }
+    });
+  },
+);
 
 describe('A kernel that fails on WebAssembly', () => {
   afterAll(() => {

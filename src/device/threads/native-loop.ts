@@ -6,10 +6,26 @@
  */
 import { assemble, type CodeItem, type Mnemonic } from '../../target/x64/encode.ts';
 import type { Gpr, Label, Memory, Operand } from '../../target/x64/operands.ts';
-import { control, LINE } from './control.ts';
+import { control, CONTROL_BYTES, LINE } from './control.ts';
 
-/** Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, and where the control block is. */
-export const worker = { rank: 4, control: 8 } as const;
+/**
+ * Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, where the control block is, and the
+ * system's number of the thread, which it writes down when it begins.
+ */
+export const worker = { rank: 4, control: 8, thread: 16 } as const;
+
+/** One bit for each processor that the system may have. */
+const MASK_BYTES = 1024;
+
+/** What native threads need beyond the block that all pools have. */
+export const placing = {
+  /** The processor that the caller was on when workers were kept off it; -1 if some were not yet. */
+  processor: CONTROL_BYTES,
+  /** Where workers may run. */
+  mask: CONTROL_BYTES + 64,
+} as const;
+
+export const NATIVE_CONTROL_BYTES = CONTROL_BYTES + 64 + MASK_BYTES;
 
 /**
  * Turns of waiting before sleep: about 0.5 ms where `pause` takes 65 cycles as on AMD's Zen 3, 1 ms on Intel's. OpenMP's
@@ -18,7 +34,10 @@ export const worker = { rank: 4, control: 8 } as const;
  */
 const SPINS = 24_000;
 
+const GETTID = 186;
 const FUTEX = 202;
+const SCHED_SETAFFINITY = 203;
+const SCHED_GETAFFINITY = 204;
 const WAIT_PRIVATE = 128;
 const WAKE_PRIVATE = 129;
 
@@ -51,6 +70,57 @@ const futex = (operation: number, place: Operand, value: Operand): CodeItem[] =>
   i('mov', r32(RAX), FUTEX),
   i('syscall'),
 ];
+
+const placed = (name: keyof typeof placing): Memory => m32(RBX, placing[name]);
+
+/**
+ * Keeps the workers off the processor that the caller is on, whenever that is another than last time: they may run where
+ * the caller may, but not there. Linux puts a thread that wakes up beside the one that woke it if it takes the other
+ * processors for busy, and in a virtual machine it takes those for busy whose hypervisor let them rest. Then both share one
+ * processor for milliseconds, while others do nothing. Where the caller has but one processor, the system refuses, and
+ * nothing changes. The number is that of RDTSCP, where Linux keeps it in the lowest 12 bits (`vgetcpu`).
+ *
+ * Wants the control block in rbx; clobbers what calls of the system do, and r14.
+ *
+ * @see sched_setaffinity(2)
+ */
+const keepApart = (): CodeItem[] => {
+  const [each, unknown, apart] = ['each', 'unknown', 'apart'].map(label) as [Label, Label, Label];
+  return [
+    i('rdtscp'),
+    i('and', r32(RCX), 0xfff),
+    i('cmp', r32(RCX), placed('processor')),
+    i('je', apart),
+    // An exchange, so that a worker which begins meanwhile is either seen below, or takes this back afterwards.
+    i('mov', r32(RAX), r32(RCX)),
+    i('xchg', placed('processor'), r32(RAX)),
+    i('mov', r32(R14), r32(RCX)),
+    i('xor', r32(RDI), r32(RDI)),
+    i('mov', r32(RSI), MASK_BYTES),
+    i('lea', r64(RDX), placed('mask')),
+    i('mov', r32(RAX), SCHED_GETAFFINITY),
+    i('syscall'),
+    i('test', r64(RAX), r64(RAX)),
+    i('jle', apart),
+    i('btr', m64(RBX, placing.mask), r64(R14)),
+    i('mov', r32(R13), m32(RBX, control.active)),
+    i('lea', r64(R14), m64(RBX, control.asleep)),
+    i('mov', r64(RSI), r64(RAX)),
+    { label: each },
+    i('dec', r32(R13)),
+    i('jl', apart),
+    i('mov', r32(RDI), m32(R14, worker.thread)),
+    // Zero would be the caller.
+    i('test', r32(RDI), r32(RDI)),
+    i('je', unknown),
+    i('mov', r32(RAX), SCHED_SETAFFINITY),
+    i('syscall'),
+    { label: unknown },
+    i('add', r64(R14), LINE),
+    i('jmp', each),
+    { label: apart },
+  ];
+};
 
 /**
  * Takes one chunk and runs it: on to `none` when there is nothing to take, back to `next` afterwards.
@@ -118,6 +188,10 @@ export const threadCode = (): Uint8Array => {
     i('mov', r64(R12), r64(RDI)),
     i('mov', r64(RBX), m64(R12, worker.control)),
     i('mov', r32(R13), m32(R12, worker.rank)),
+    i('mov', r32(RAX), GETTID),
+    i('syscall'),
+    i('mov', m32(R12, worker.thread), r32(RAX)),
+    i('mov', placed('processor'), -1),
     locked('inc', word('arrived')),
 
     { label: idle },
@@ -178,11 +252,14 @@ export const runCode = (): Uint8Array => {
     'sleep',
     'done',
   ].map(label) as [Label, Label, Label, Label, Label, Label, Label];
-  const saved = [RBX, R12, R14];
+  const saved = [RBX, R12, R13, R14];
   return assemble([
     ...saved.map((number) => i('push', r64(number))),
+    // Calls want the stack at a multiple of 16.
+    i('sub', r64(4), 8),
     i('mov', r64(RBX), r64(RDI)),
     i('mov', r64(R12), r64(RSI)),
+    ...keepApart(),
     i('mov', word('finished'), 0),
     i('mov', word('awaited'), 0),
     // The ticket's low half is zero: the next number, and all chunks. An exchange is ordered before what follows.
@@ -227,6 +304,7 @@ export const runCode = (): Uint8Array => {
     i('jmp', sleep),
 
     { label: done },
+    i('add', r64(4), 8),
     ...saved.toReversed().map((number) => i('pop', r64(number))),
     i('ret'),
   ]).bytes;

@@ -7,8 +7,8 @@ import { RuntimeError } from '../../errors.ts';
 import type { Call } from '../native/code.ts';
 import type { System } from '../native/ffi.ts';
 import type { Processor } from '../native/processor.ts';
-import { control, CONTROL_BYTES, LINE, MAX_WORKERS } from './control.ts';
-import { runCode, threadCode, worker } from './native-loop.ts';
+import { control, LINE, MAX_WORKERS } from './control.ts';
+import { NATIVE_CONTROL_BYTES, placing, runCode, threadCode, worker } from './native-loop.ts';
 import type { Pool, RangeKernel } from './pool.ts';
 
 export class NativePool implements Pool {
@@ -59,9 +59,9 @@ class Running {
   constructor({ system, call, place }: Processor) {
     this.system = system;
     this.call = call;
-    this.address = system.map(CONTROL_BYTES);
+    this.address = system.map(NATIVE_CONTROL_BYTES);
     if (this.address === 0) throw new RuntimeError('the system has no memory for threads');
-    this.words = new Int32Array(system.view(this.address, CONTROL_BYTES));
+    this.words = new Int32Array(system.view(this.address, NATIVE_CONTROL_BYTES));
     this.runAt = place(runCode());
     this.threadAt = place(threadCode());
     this.endWithThread();
@@ -97,6 +97,7 @@ class Running {
     while (this.workers < enough && !this.refused) this.start(this.workers);
     this.active = Math.min(workers, this.workers);
     Atomics.store(this.words, control.active / 4, this.active);
+    Atomics.store(this.words, placing.processor / 4, -1);
   }
 
   private start(rank: number): void {

@@ -140,6 +140,9 @@ export const generalInstructions = {
   sarx: ['VEX.LZ.F3.0F38.W0 F7 /r | r32, r/m32, r32', 'VEX.LZ.F3.0F38.W1 F7 /r | r64, r/m64, r64'],
   rorx: ['VEX.LZ.F2.0F3A.W0 F0 /r ib | r32, r/m32, imm8', 'VEX.LZ.F2.0F3A.W1 F0 /r ib | r64, r/m64, imm8'],
 
+  // Bits of a string in memory, counted from its first byte
+  btr: ['0F B3 /r | r/m32, r32', 'REX.W 0F B3 /r | r/m64, r64'],
+
   // Atomics; all but xchg, which needs none, are atomic with `lock` only
   xchg: ['86 /r | r/m8, r8', '66 87 /r | r/m16, r16', '87 /r | r/m32, r32', 'REX.W 87 /r | r/m64, r64'],
   xadd: [
@@ -168,6 +171,7 @@ export const generalInstructions = {
   cpuid: ['0F A2'],
   xgetbv: ['0F 01 D0'],
   rdtsc: ['0F 31'],
+  rdtscp: ['0F 01 F9'],
   mfence: ['0F AE F0'],
   sfence: ['0F AE F8'],
   ud2: ['0F 0B'],
