@@ -262,7 +262,7 @@ describe.each(withPool)('A pool for %s', (target) => {
       [1, 5],
     ] as const) {
       setNumThreads(threads);
-      for (const size of [0, 1, 2, 63, 64, 65, 1000, 20000]) {
+      for (const size of [0, 1, 2, 63, 64, 65, 1000, 20000, 70000]) {
         const { storage, values } = integers(size + 3);
         withGrain(grain, () => launch(count, { out: storage }, 0, size));
         expect(values()).toEqual([...new Array<number>(size).fill(1), 0, 0, 0]);

@@ -6,7 +6,7 @@
  */
 import { assemble, type CodeItem, type Mnemonic } from '../../target/x64/encode.ts';
 import type { Gpr, Label, Memory, Operand } from '../../target/x64/operands.ts';
-import { control, CONTROL_BYTES, LINE } from './control.ts';
+import { control, CONTROL_BYTES, LAST_TAKEN, LINE, MOST_CHUNKS, NUMBER_SHIFT } from './control.ts';
 
 /**
  * Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, where the control block is, and the
@@ -125,12 +125,14 @@ const keepApart = (): CodeItem[] => {
 /**
  * Takes one chunk and runs it: on to `none` when there is nothing to take, back to `next` afterwards.
  *
+ * @param side  whether it is the first or the last of those that are left (`control.ts`)
  * @param mayTake  goes to `none` if this thread has no part in the job; asked after the ticket was read
  * @param finished  what follows when it was the last chunk
  */
 const takeChunk = (
   next: Label,
   none: Label,
+  side: 'first' | 'last',
   mayTake: readonly CodeItem[],
   finished: readonly CodeItem[],
 ): CodeItem[] => {
@@ -141,14 +143,19 @@ const takeChunk = (
     i('test', r32(RAX), r32(RAX)),
     i('je', none),
     ...mayTake,
-    i('lea', r64(RDX), m64(RAX, -1)),
+    i('mov', r64(RDX), side === 'first' ? -1 : LAST_TAKEN - 1n),
+    i('add', r64(RDX), r64(RAX)),
     locked('cmpxchg', long('ticket'), r64(RDX)),
     i('jne', next),
     // From here to its end nobody changes the job.
-    i('mov', r32(RCX), r32(RAX)),
     i('mov', r64(R14), long('chunks')),
     i('mov', r64(RSI), r64(R14)),
-    i('sub', r64(RSI), r64(RCX)),
+    ...(side === 'first'
+      ? [i('mov', r32(RCX), r32(RAX)), i('sub', r64(RSI), r64(RCX))]
+      : [i('dec', r64(RSI))]),
+    i('shr', r64(RAX), 32),
+    i('and', r32(RAX), MOST_CHUNKS),
+    i('sub', r64(RSI), r64(RAX)),
     i('imul', r64(RSI), long('chunk')),
     i('add', r64(RSI), long('begin')),
     i('mov', r64(RDX), r64(RSI)),
@@ -229,6 +236,7 @@ export const threadCode = (): Uint8Array => {
     ...takeChunk(
       next,
       idle,
+      'last',
       [i('cmp', r32(R13), word('active')), i('jge', idle)],
       [i('cmp', word('awaited'), 0), i('je', next), ...futex(WAKE_PRIVATE, long('finished'), 1)],
     ),
@@ -262,9 +270,11 @@ export const runCode = (): Uint8Array => {
     ...keepApart(),
     i('mov', word('finished'), 0),
     i('mov', word('awaited'), 0),
-    // The ticket's low half is zero: the next number, and all chunks. An exchange is ordered before what follows.
-    i('mov', r64(RAX), 2n ** 32n),
-    i('add', r64(RAX), long('ticket')),
+    // The next number, and all chunks. An exchange is ordered before what follows.
+    i('mov', r64(RAX), long('ticket')),
+    i('shr', r64(RAX), NUMBER_SHIFT),
+    i('inc', r64(RAX)),
+    i('shl', r64(RAX), NUMBER_SHIFT),
     i('or', r64(RAX), long('chunks')),
     i('xchg', long('ticket'), r64(RAX)),
 
@@ -283,7 +293,7 @@ export const runCode = (): Uint8Array => {
     i('add', r64(R14), LINE),
     i('jmp', wake),
 
-    ...takeChunk(next, join, [], []),
+    ...takeChunk(next, join, 'first', [], []),
 
     { label: join },
     i('mov', r32(RCX), SPINS),

@@ -7,7 +7,7 @@ import { RuntimeError } from '../../errors.ts';
 import type { Call } from '../native/code.ts';
 import type { System } from '../native/ffi.ts';
 import type { Processor } from '../native/processor.ts';
-import { control, LINE, MAX_WORKERS } from './control.ts';
+import { chunksOf, control, LINE, MAX_WORKERS } from './control.ts';
 import { NATIVE_CONTROL_BYTES, placing, runCode, threadCode, worker } from './native-loop.ts';
 import type { Pool, RangeKernel } from './pool.ts';
 
@@ -72,8 +72,8 @@ class Running {
     return this.workers > 0 && this.words[control.asleep / 4] === 0;
   }
 
-  run(kernel: number, args: number, begin: number, end: number, chunk: number, threads: number): void {
-    const chunks = Math.ceil((end - begin) / chunk);
+  run(kernel: number, args: number, begin: number, end: number, wanted: number, threads: number): void {
+    const { chunk, chunks } = chunksOf(end - begin, wanted);
     this.grow(threads - 1, chunks - 1);
     this.set('kernel', kernel);
     this.set('args', args);

@@ -5,7 +5,7 @@
 import { encode } from '../../target/wasm/encode.ts';
 import type { Instruction } from '../../target/wasm/instructions.ts';
 import type { WasmFunction } from '../../target/wasm/module.ts';
-import { control, LINE } from './control.ts';
+import { control, LAST_TAKEN, LINE, MOST_CHUNKS, NUMBER_SHIFT } from './control.ts';
 
 /** What the module exports. Ranks are of workers; the caller's is −1. */
 export interface PoolLoop {
@@ -21,7 +21,7 @@ export interface PoolLoop {
     chunks: number,
     workers: number,
   ): void;
-  /** Takes chunks until there are none. */
+  /** Takes chunks until there are none: the caller the first of those that are left, workers the last. */
   work(rank: number): void;
   /** Says that the chunk which a trap ended is over. */
   fail(): void;
@@ -114,6 +114,7 @@ export const poolLoop = (address: number, mayWait: boolean): Uint8Array<ArrayBuf
   };
 
   const [RANK, TICKET, CHUNKS, KERNEL, FROM] = [0, 1, 2, 3, 4];
+  const isCaller: Instruction[] = [local(RANK), ['i32.const', 0], ['i32.lt_s']];
   const work: WasmFunction = {
     name: 'work',
     export: 'work',
@@ -140,8 +141,11 @@ export const poolLoop = (address: number, mayWait: boolean): Uint8Array<ArrayBuf
       base,
       local(TICKET),
       local(TICKET),
-      ['i64.const', 1],
-      ['i64.sub'],
+      ['i64.const', -1n],
+      ['i64.const', LAST_TAKEN - 1n],
+      ...isCaller,
+      ['select'],
+      ['i64.add'],
       ['i64.atomic.rmw.cmpxchg', field('ticket')],
       local(TICKET),
       ['i64.ne'],
@@ -161,6 +165,16 @@ export const poolLoop = (address: number, mayWait: boolean): Uint8Array<ArrayBuf
       local(CHUNKS),
       local(TICKET),
       ['i32.wrap_i64'],
+      ['i32.const', 1],
+      ...isCaller,
+      ['select'],
+      ['i32.sub'],
+      local(TICKET),
+      ['i64.const', 32],
+      ['i64.shr_u'],
+      ['i32.wrap_i64'],
+      ['i32.const', MOST_CHUNKS],
+      ['i32.and'],
       ['i32.sub'],
       ...load('chunk'),
       ['i32.mul'],
@@ -239,12 +253,16 @@ export const poolLoop = (address: number, mayWait: boolean): Uint8Array<ArrayBuf
       base,
       base,
       ['i64.atomic.load', field('ticket')],
-      // Its low half is zero: the next number, and all chunks.
-      ['i64.const', 2n ** 32n],
+      // The next number, and all chunks.
+      ['i64.const', NUMBER_SHIFT],
+      ['i64.shr_u'],
+      ['i64.const', 1],
       ['i64.add'],
+      ['i64.const', NUMBER_SHIFT],
+      ['i64.shl'],
       local(CHUNKS_GIVEN),
       ['i64.extend_i32_u'],
-      ['i64.add'],
+      ['i64.or'],
       ['i64.atomic.store', field('ticket')],
       ['block', { label: 'woken' }],
       ['loop', { label: 'wake' }],

@@ -5,7 +5,7 @@
 import { RuntimeError } from '../../errors.ts';
 import { threads } from '../../target/wasm/features.ts';
 import type { Heap } from '../heap.ts';
-import { control, CONTROL_BYTES, MAX_WORKERS } from './control.ts';
+import { chunksOf, control, CONTROL_BYTES, MAX_WORKERS } from './control.ts';
 import type { Pool, RangeKernel } from './pool.ts';
 import { poolLoop, type PoolImports, type PoolLoop } from './wasm-loop.ts';
 import { workerScript, type WorkerStart } from './wasm-worker.ts';
@@ -70,8 +70,8 @@ class Running {
     this.loop = instance.exports as unknown as PoolLoop;
   }
 
-  run(kernel: RangeKernel, args: number, begin: number, end: number, chunk: number, threads: number): void {
-    const chunks = Math.ceil((end - begin) / chunk);
+  run(kernel: RangeKernel, args: number, begin: number, end: number, wanted: number, threads: number): void {
+    const { chunk, chunks } = chunksOf(end - begin, wanted);
     this.grow(threads - 1, chunks - 1);
     const number = this.numbers.get(kernel) ?? this.enter(kernel);
     let trap: unknown;
