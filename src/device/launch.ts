@@ -4,16 +4,14 @@ import type { KernelDefinition, Spec } from '../lang/kernel.ts';
 import { printKernel } from '../lang/print.ts';
 import { MAX_PARAMETERS, type AddressSpace } from './address-space.ts';
 import { debugging, debugPrint } from './debug.ts';
+import type { Piece } from './gathering.ts';
 import { recording, type Launched, type Recorder } from './recording.ts';
-import { checkAlive, Storage } from './storage.ts';
+import { checkAlive, Storage, type Region } from './storage.ts';
+import { gathered, strandNow } from './strands.ts';
 import { currentTarget, type CompiledKernel, type Target } from './target.ts';
 import { share } from './threads/share.ts';
 
-/** A tensor argument: its memory from a byte on. */
-export interface Region {
-  readonly storage: Storage;
-  readonly byteOffset: number;
-}
+export type { Region } from './storage.ts';
 
 /** Arguments by the names of the kernel's parameters. */
 export type LaunchArguments<S extends Spec> = {
@@ -74,7 +72,12 @@ export const launch = <S extends Spec>(
     recorder.launched({ ...writtenDown(definition, given, memory, recorder), run, begin, end, grain });
   }
   // Bringing storages in may have moved the block.
-  const { address } = memory.argumentBlock();
+  const { address, words } = memory.argumentBlock();
+  if (strandNow() !== null) {
+    const pieces = piecesOf(definition, given);
+    const storages = storagesOf(definition, given);
+    if (gathered(run, words, 2 * definition.parameters.length, pieces, storages, begin, end)) return;
+  }
   if (debugging('time')) timed(definition.name, run, address, begin, end, grain);
   else share(target.pool, run, address, begin, end, grain);
 };
@@ -145,15 +148,23 @@ const storagesOf = ({ parameters }: KernelDefinition, given: Given): readonly St
     .map(({ name }) => given[name] as Region | Storage)
     .map((value) => (value instanceof Storage ? value : value.storage));
 
+const piecesOf = ({ parameters }: KernelDefinition, given: Given): readonly Piece[] =>
+  parameters.flatMap(({ kind, name }, k) => {
+    const apart = kind === 'tensor' ? (given[name] as Partial<Region>).apart : undefined;
+    return apart === undefined ? [] : [{ word: 2 * k, apart }];
+  });
+
 /** The arguments as they are in their block. */
 const writtenDown = (
-  { parameters }: KernelDefinition,
+  definition: KernelDefinition,
   given: Given,
   memory: AddressSpace,
   recorder: Recorder,
-): Pick<Launched, 'words' | 'tensors'> => ({
-  words: memory.argumentBlock().words.slice(0, 2 * parameters.length),
-  tensors: parameters.flatMap((parameter, k) => {
+): Pick<Launched, 'words' | 'tensors' | 'pieces' | 'strand'> => ({
+  strand: strandNow(),
+  pieces: piecesOf(definition, given),
+  words: memory.argumentBlock().words.slice(0, 2 * definition.parameters.length),
+  tensors: definition.parameters.flatMap((parameter, k) => {
     if (parameter.kind !== 'tensor') return [];
     const value = given[parameter.name] as Region | Storage;
     const { storage, byteOffset } = value instanceof Storage ? { storage: value, byteOffset: 0 } : value;
@@ -177,8 +188,13 @@ export const relaunch = (launched: Launched, storages: readonly Storage[]): void
     );
     rewriteArguments(launched, storages, memory);
   }
-  const { address } = memory.argumentBlock();
-  share(pool, launched.run, address, launched.begin, launched.end, launched.grain);
+  const { address, words } = memory.argumentBlock();
+  const { run, tensors, pieces } = launched;
+  if (strandNow() !== null) {
+    const held = tensors.map(({ source }) => storages[source]!);
+    if (gathered(run, words, launched.words.length, pieces, held, launched.begin, launched.end)) return;
+  }
+  share(pool, run, address, launched.begin, launched.end, launched.grain);
 };
 
 /** As `writeArguments`, of a launch whose arguments were checked when it was made first. */

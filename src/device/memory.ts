@@ -1,4 +1,5 @@
 /** The CPU's memory as the rest of the library uses it. */
+import { gathering } from './gathering.ts';
 import { heap, type HeapStats } from './heap.ts';
 import { nativeMemory } from './native/processor.ts';
 import { recording } from './recording.ts';
@@ -102,7 +103,8 @@ const workspaceOf = (name: string, bytes: number): Storage => {
   const kept = workspaces.get(name);
   if (kept !== undefined && kept.byteLength >= bytes) return kept;
   workspaces.delete(name);
-  kept?.dispose();
+  // What was gathered may still be about to use it.
+  if (gathering() === null) kept?.dispose();
   const fresh = allocateUnscoped(bytes);
   workspaces.set(name, fresh);
   return fresh;

@@ -1,4 +1,5 @@
 /** Where launches are written down while they are made, so that they can be made again: see `kernels/plan.ts`. */
+import type { Piece } from './gathering.ts';
 import type { Storage } from './storage.ts';
 import type { CompiledKernel } from './target.ts';
 
@@ -15,9 +16,19 @@ export interface Launched {
     readonly byteOffset: number;
     readonly written: boolean;
   }[];
+  /** Those of which each thread has a piece of its own. */
+  readonly pieces: readonly Piece[];
+  /** Null for a launch that does not belong to a strand. */
+  readonly strand: StrandPlace | null;
   readonly begin: number;
   readonly end: number;
   readonly grain: number;
+}
+
+/** Where a launch was made: each strand has one of its own. */
+export interface StrandPlace {
+  /** The same for all strands that may run at a time. */
+  readonly group: { readonly grain: number };
 }
 
 export interface Recorder {

@@ -118,3 +118,11 @@ export const checkAlive = (storage: Storage): void => {
     );
   }
 };
+
+/** A tensor argument: its memory from a byte on. */
+export interface Region {
+  readonly storage: Storage;
+  readonly byteOffset: number;
+  /** In strands each thread has a piece of its own, so many bytes from that of the thread before: `ownWorkspace`. */
+  readonly apart?: number;
+}

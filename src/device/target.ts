@@ -8,10 +8,12 @@ import { relaxedSimd } from '../target/wasm/features.ts';
 import { print } from '../target/wasm/print.ts';
 import { selectWasm } from '../target/wasm/select.ts';
 import type { AddressSpace } from './address-space.ts';
+import type { Gatherer } from './gathering.ts';
 import { heap } from './heap.ts';
 import { nativeCompiler, type Extension } from './native/compiler.ts';
-import { processor } from './native/processor.ts';
+import { processor, type Processor } from './native/processor.ts';
 import { NativePool } from './threads/native-pool.ts';
+import { NativeStrands } from './threads/native-strands.ts';
 import type { Pool } from './threads/pool.ts';
 import { WasmPool } from './threads/wasm-pool.ts';
 
@@ -35,6 +37,8 @@ export interface Target {
   compile(kernel: Kernel): CompiledKernel;
   /** Threads for what `compile` made; null where kernels run in one. */
   readonly pool: Pool | null;
+  /** For strands of launches (`strands.ts`); null where launches are made one after the other. */
+  readonly strands: Gatherer | null;
   /** What the target makes of a kernel, as text. */
   print(kernel: Kernel): string;
 }
@@ -63,16 +67,21 @@ export const interpreter = (vectorBytes = 16): Target => {
       };
     },
     pool: null,
+    strands: null,
     print: () => '; interpreted as it stands',
   };
 };
 
 const native = (name: Extension): Target => {
   const compiler = nativeCompiler(name);
-  nativePool ??= new NativePool(processor());
-  return { name, kernels: new Map(), pool: nativePool, ...compiler };
+  nativeThreads ??= threadsOf(processor());
+  return { name, kernels: new Map(), ...nativeThreads, ...compiler };
 };
-let nativePool: NativePool | null = null;
+const threadsOf = (processor: Processor): Pick<Target, 'pool' | 'strands'> => {
+  const pool = new NativePool(processor);
+  return { pool, strands: pool.most === 1 ? null : new NativeStrands(processor) };
+};
+let nativeThreads: ReturnType<typeof threadsOf> | null = null;
 
 const targets = {
   interpret: interpreter,
@@ -92,6 +101,7 @@ const targets = {
         return run;
       },
       pool: new WasmPool(heap, (run) => modules.get(run)!),
+      strands: null,
       print: (kernel) => print(selectWasm(kernel, options)),
     };
   },

@@ -7,13 +7,14 @@ import { launch, type Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
+import { ownWorkspace, strands, strandThreads } from '../device/strands.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
 import { epilogueForm } from './epilogue.ts';
 import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, type Addend } from './gemm-multiply.ts';
 import { packKernel } from './gemm-pack.ts';
-import { blocksOf, restVectors, tileFor } from './gemm-tile.ts';
+import { blocksFrom, blocksOf, evenBlocks, restVectors, tileFor } from './gemm-tile.ts';
 import { keptForm } from './packed.ts';
 
 /** A tensor seen as a matrix: element [i, j] is at offset + rows[i] + columns[j], in elements. */
@@ -75,13 +76,16 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const tiles = Math.ceil(m / tile.rows);
   const wholeA = tiles * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
   const blocks = blocksOf(machine, element, tile, { m, n, k }, wholeA);
+  // Blocks of columns are strands if they can be made to keep all threads busy.
+  const even = wholeA ? evenBlocks(n, tile.columns, blocks.columns, strandThreads()) : null;
+  const columnBlocks = even ?? blocksFrom(n, blocks.columns);
   // Sums of several blocks meet in `out`: a narrow type would round them each time.
   const depth = out.type === element ? blocks.depth : Math.max(k, 1);
   const spaceA = wholeA ? tiles * tile.rows * k : blocks.rows * depth;
   // With few panels of columns the rows are parted, too, so that there is work for several threads.
   const height = Math.min(blocks.rows, m);
-  const panels = Math.ceil(Math.min(blocks.columns, n) / tile.columns);
-  const parts = Math.max(1, Math.min(Math.ceil(PARTS / panels), Math.ceil(height / tile.rows)));
+  const panels = Math.max(...columnBlocks.map(({ width }) => Math.ceil(width / tile.columns)));
+  const parts = even ? 1 : Math.max(1, Math.min(Math.ceil(PARTS / panels), Math.ceil(height / tile.rows)));
   const spaceB = panels * tile.columns * (depth + parts * tile.rows);
 
   const packA = packKernel(a.type, tile.rows);
@@ -95,25 +99,25 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   };
 
   // What is multiplied with all of A, one after the other: columns at some depth, in panels of so many vectors.
-  const rights: Right[] = [];
   let allB = 0;
-  for (let n0 = 0; n0 < n; n0 += blocks.columns) {
-    const width = Math.min(blocks.columns, n - n0);
+  const rights = columnBlocks.map(({ first: n0, width }) => {
+    const some: Right[] = [];
     const narrow = restVectors(tile, width);
     const whole = narrow === tile.vectors ? width : width - (width % tile.columns);
     for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
       const deep = Math.min(depth, k - k0);
-      const add = (j0: number, some: number, vectors: number): void => {
-        if (some === 0) return;
+      const add = (j0: number, columns: number, vectors: number): void => {
+        if (columns === 0) return;
         const panelSize = vectors * lanes * (deep + parts * tile.rows);
-        const count = Math.ceil(some / (vectors * lanes));
-        rights.push({ k0, deep, j0, width: some, vectors, count, panelSize, at: allB });
+        const count = Math.ceil(columns / (vectors * lanes));
+        some.push({ k0, deep, j0, width: columns, vectors, count, panelSize, at: allB });
         allB += count * panelSize;
       };
       add(n0, whole, tile.vectors);
       add(n0 + whole, width - whole, narrow);
     }
-  }
+    return some;
+  });
 
   const packLeft = (
     into: Storage,
@@ -133,10 +137,10 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
     for (let k0 = 0; k0 < k; k0 += depth)
       packLeft(into, from, 0, m, k0, Math.min(depth, k - k0), tiles * tile.rows * k0);
   };
-  const packRight = (into: Storage, from: number, right: Right, to: number): void => {
+  const packRight = (into: Region, from: number, right: Right): void => {
     const { k0, deep, j0, vectors, count, panelSize } = right;
     pack(packKernel(b.type, vectors * lanes), b, from, tables.bDepth, k0, tables.bColumns, j0, count, deep, {
-      out: { storage: into, byteOffset: to * bytes },
+      out: into,
       panelSize,
     });
   };
@@ -171,18 +175,20 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
       rightForm === null
         ? null
         : keptForm(b.storage, `${rightForm} ${String(at.b)}`, allB * bytes, (into) => {
-            for (const right of rights) packRight(into, at.b, right, right.at);
+            for (const right of rights.flat())
+              packRight({ storage: into, byteOffset: right.at * bytes }, at.b, right);
           });
     const packedA = keptA ?? workspace(`gemm.a.${element}`, spaceA * bytes);
-    const packedB = keptB ?? workspace(`gemm.b.${element}`, spaceB * bytes);
     if (wholeA && !keptA && packedAt !== at.a) {
       packAllLeft(packedA, at.a);
       packedAt = at.a;
     }
-    for (const right of rights) {
+    const multiply = (right: Right): void => {
       const { k0, deep, j0, width, vectors, count } = right;
-      const placeB = keptB ? right.at : 0;
-      if (!keptB) packRight(packedB, at.b, right, placeB);
+      const packedB = keptB
+        ? { storage: keptB, byteOffset: right.at * bytes }
+        : ownWorkspace(`gemm.b.${element}`, spaceB * bytes);
+      if (!keptB) packRight(packedB, at.b, right);
       const placeA = wholeA ? tiles * tile.rows * k0 : 0;
       const adding: Addend =
         k0 > 0 || accumulate
@@ -202,7 +208,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
           multiplyKernel(out.type, tile.rows, vectors, adding, form),
           {
             a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
-            b: { storage: packedB, byteOffset: placeB * bytes },
+            b: packedB,
             out: region(out.storage, at.out, out.type),
             rowOffsets: region(tables.outRows, m0, 'i32'),
             columnOffsets: region(tables.outColumns, j0, 'i32'),
@@ -220,7 +226,10 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
           { grain: grainOf({ flops: 2 * vectors * lanes * partRows * Math.max(deep, 1) }) },
         );
       }
-    }
+    };
+    strands(rights.length, even ? grainOf({ flops: (2 * m * n * k) / rights.length }) : Infinity, (block) => {
+      for (const right of rights[block]!) multiply(right);
+    });
   };
 };
 

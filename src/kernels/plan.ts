@@ -5,8 +5,9 @@
  */
 import { relaunch } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
-import type { Launched, Recorder } from '../device/recording.ts';
+import type { Launched, Recorder, StrandPlace } from '../device/recording.ts';
 import { checkAlive, type Storage } from '../device/storage.ts';
+import { beginStrands, dropStrands, endStrands, nextStrand } from '../device/strands.ts';
 import { foundAgain, noteSource } from './packed.ts';
 
 /** Plans of more launches, and with larger tables, would take more memory than they save time. */
@@ -102,9 +103,31 @@ export class Plan implements Recorder {
       const { source, name, bytes } = this.workspaces[k]!;
       storages[source] = workspace(name, bytes);
     }
-    for (let k = 0; k < this.launches.length; k++) relaunch(this.launches[k]!, storages as Storage[]);
+    try {
+      this.launchAll(storages as Storage[]);
+    } finally {
+      dropStrands();
+    }
     storages.fill(null);
     return true;
+  }
+
+  private launchAll(storages: readonly Storage[]): void {
+    let last = null as StrandPlace | null;
+    for (let k = 0; k < this.launches.length; k++) {
+      const launched = this.launches[k]!;
+      const { strand } = launched;
+      if (strand !== last) {
+        if (strand?.group !== last?.group) {
+          if (last !== null) endStrands();
+          if (strand !== null) beginStrands();
+        }
+        if (strand !== null) nextStrand(strand);
+        last = strand;
+      }
+      relaunch(launched, storages);
+    }
+    if (last !== null) endStrands();
   }
 
   private add(storage: Storage): number {

@@ -6,6 +6,7 @@ import { debugging } from '../device/debug.ts';
 import { recordedBy, recording } from '../device/recording.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget, type Target } from '../device/target.ts';
+import { getNumThreads } from '../device/threads/number.ts';
 import type { View } from '../device/view.ts';
 import { dtypeCodes } from '../dtype.ts';
 import { Plan } from './plan.ts';
@@ -145,6 +146,8 @@ export const planned = <A extends readonly unknown[]>(
     const target = currentTarget();
     form.clear();
     form.addText(target.machine.name);
+    // Work is parted for so many.
+    form.add(getNumThreads());
     describe(form, ...args);
     const known = find(target);
     try {

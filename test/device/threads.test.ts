@@ -140,6 +140,8 @@ const workloads: Readonly<Record<string, () => flow.Tensor[]>> = {
     flow.randn([45, 300]).matmul(flow.randn([300, 70])),
     flow.randn([3, 7, 33]).matmul(flow.randn([3, 33, 129])),
     flow.randn([1, 500]).matmul(flow.randn([500, 3])),
+    flow.randn([21, 70]).matmul(flow.randn([70, 1100])),
+    flow.randn([2, 13, 400]).matmul(flow.randn([2, 400, 803])),
   ],
   'positions from a table': () => {
     const x = flow.randn([20, 300]);

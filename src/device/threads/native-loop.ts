@@ -4,9 +4,29 @@
  *
  * @see futex(2), syscall(2)
  */
-import { assemble, type CodeItem, type Mnemonic } from '../../target/x64/encode.ts';
-import type { Gpr, Label, Memory, Operand } from '../../target/x64/operands.ts';
+import { assemble, type CodeItem } from '../../target/x64/encode.ts';
+import type { Label, Memory, Operand } from '../../target/x64/operands.ts';
 import { control, CONTROL_BYTES, LAST_TAKEN, LINE, MOST_CHUNKS, NUMBER_SHIFT } from './control.ts';
+import {
+  i,
+  label,
+  locked,
+  m32,
+  m64,
+  R10,
+  R12,
+  R13,
+  R14,
+  r32,
+  r64,
+  RAX,
+  RBX,
+  RCX,
+  RDI,
+  RDX,
+  RSI,
+  RSP,
+} from './native-registers.ts';
 
 /**
  * Of a worker's line, which its thread is given: beside `asleep` (at 0) its number, where the control block is, and the
@@ -41,22 +61,6 @@ const SCHED_GETAFFINITY = 204;
 const WAIT_PRIVATE = 128;
 const WAKE_PRIVATE = 129;
 
-const gpr =
-  (bits: 32 | 64) =>
-  (number: number): Gpr => ({ kind: 'gpr', number, bits });
-const r64 = gpr(64);
-const r32 = gpr(32);
-const [RAX, RCX, RDX, RBX, , , RSI, RDI, , , R10, , R12, R13, R14] = [...Array(15).keys()] as number[] &
-  Record<0 | 1 | 2 | 3 | 6 | 7 | 10 | 12 | 13 | 14, number>;
-
-const i = (mnemonic: Mnemonic, ...operands: Operand[]): CodeItem => ({ mnemonic, operands });
-const locked = (mnemonic: Mnemonic, ...operands: Operand[]): CodeItem => ({ mnemonic, operands, lock: true });
-const label = (name: string): Label => ({ kind: 'label', name });
-const memory =
-  (bits: 32 | 64) =>
-  (base: number, displacement = 0): Memory => ({ kind: 'memory', bits, base, displacement });
-const m32 = memory(32);
-const m64 = memory(64);
 /** A field of the control block, whose address is in rbx, or the lower half of one. */
 const word = (name: keyof typeof control): Memory => m32(RBX, control[name]);
 const long = (name: keyof typeof control): Memory => m64(RBX, control[name]);
@@ -123,17 +127,20 @@ const keepApart = (): CodeItem[] => {
 };
 
 /**
- * Takes one chunk and runs it: on to `none` when there is nothing to take, back to `next` afterwards.
+ * Takes one chunk and runs it: on to `none` when there is nothing to take, back to `next` afterwards. The kernel is told
+ * which thread runs it as its fourth argument, which only strands look at (`native-strands.ts`).
  *
  * @param side  whether it is the first or the last of those that are left (`control.ts`)
  * @param mayTake  goes to `none` if this thread has no part in the job; asked after the ticket was read
- * @param finished  what follows when it was the last chunk
+ * @param rank     puts the number of this thread, of which the caller is 0, into ecx
+ * @param finished what follows when it was the last chunk
  */
 const takeChunk = (
   next: Label,
   none: Label,
   side: 'first' | 'last',
   mayTake: readonly CodeItem[],
+  rank: readonly CodeItem[],
   finished: readonly CodeItem[],
 ): CodeItem[] => {
   const whole = label('whole chunk');
@@ -165,6 +172,7 @@ const takeChunk = (
     i('mov', r64(RDX), long('end')),
     { label: whole },
     i('mov', r64(RDI), long('args')),
+    ...rank,
     i('call', long('kernel')),
     i('mov', r32(RAX), 1),
     locked('xadd', word('finished'), r32(RAX)),
@@ -191,7 +199,7 @@ export const threadCode = (): Uint8Array => {
   return assemble([
     ...saved.map((number) => i('push', r64(number))),
     // Calls want the stack at a multiple of 16.
-    i('sub', r64(4), 8),
+    i('sub', r64(RSP), 8),
     i('mov', r64(R12), r64(RDI)),
     i('mov', r64(RBX), m64(R12, worker.control)),
     i('mov', r32(R13), m32(R12, worker.rank)),
@@ -238,12 +246,13 @@ export const threadCode = (): Uint8Array => {
       idle,
       'last',
       [i('cmp', r32(R13), word('active')), i('jge', idle)],
+      [i('lea', r32(RCX), m64(R13, 1))],
       [i('cmp', word('awaited'), 0), i('je', next), ...futex(WAKE_PRIVATE, long('finished'), 1)],
     ),
 
     { label: leave },
     i('xor', r32(RAX), r32(RAX)),
-    i('add', r64(4), 8),
+    i('add', r64(RSP), 8),
     ...saved.toReversed().map((number) => i('pop', r64(number))),
     i('ret'),
   ]).bytes;
@@ -264,7 +273,7 @@ export const runCode = (): Uint8Array => {
   return assemble([
     ...saved.map((number) => i('push', r64(number))),
     // Calls want the stack at a multiple of 16.
-    i('sub', r64(4), 8),
+    i('sub', r64(RSP), 8),
     i('mov', r64(RBX), r64(RDI)),
     i('mov', r64(R12), r64(RSI)),
     ...keepApart(),
@@ -293,7 +302,7 @@ export const runCode = (): Uint8Array => {
     i('add', r64(R14), LINE),
     i('jmp', wake),
 
-    ...takeChunk(next, join, 'first', [], []),
+    ...takeChunk(next, join, 'first', [], [i('xor', r32(RCX), r32(RCX))], []),
 
     { label: join },
     i('mov', r32(RCX), SPINS),
@@ -314,7 +323,7 @@ export const runCode = (): Uint8Array => {
     i('jmp', sleep),
 
     { label: done },
-    i('add', r64(4), 8),
+    i('add', r64(RSP), 8),
     ...saved.toReversed().map((number) => i('pop', r64(number))),
     i('ret'),
   ]).bytes;
