@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { setTarget, targetNames } from '../src/device/target.ts';
-import { tensorDifference } from './fuzz/compare.ts';
+import { difference, tensorDifference } from './fuzz/compare.ts';
 import { boundOf, convCases, convProgram, type ConvCase, type Operand } from './fuzz/conv.ts';
 import { byDefinition } from './fuzz/definition.ts';
-import { runHere, runnableLine, type ShownTensor } from './fuzz/program.ts';
+import { runHere, runnableLine, type Program, type ShownTensor, type Transcript } from './fuzz/program.ts';
 
 /** The interpreter runs every product as statements. */
 const effort = (target: string): { readonly numRuns: number; readonly most: number } =>
@@ -54,4 +54,18 @@ describe.each(targetNames)('random convolutions on %s', (target) => {
       { seed: 20260101, numRuns },
     );
   }, 120_000);
+});
+
+describe('transcripts are compared', () => {
+  const program = { bound: () => ({ relative: 0, absolute: 0 }) } as unknown as Program;
+  const ends = (text: string): Transcript => [['output', { error: 'RuntimeError', text }]];
+  const goesOn: Transcript = [['output', { value: 1 }]];
+
+  it('up to where PyTorch stops because it cannot', () => {
+    expect(difference(program, goesOn, ends('slow_conv2d: grad_weight must be contiguous'))).toBeNull();
+  });
+
+  it('where PyTorch refuses, as that is what we must do', () => {
+    expect(difference(program, goesOn, ends('weight must be contiguous'))).toContain('PyTorch refuses');
+  });
 });

@@ -31,6 +31,35 @@ const set: Readonly<Record<DType, (view: DataView, at: number, x: Element) => vo
   bool: (view, at, x) => view.setUint8(at, Number(x) === 0 ? 0 : 1),
 };
 
+/** A view such as a tensor is: its fields are getters, which a spread would lose. */
+class Seen implements View {
+  readonly #view: View;
+  constructor(view: View) {
+    this.#view = view;
+  }
+  get storage(): View['storage'] {
+    return this.#view.storage;
+  }
+  get dtype(): DType {
+    return this.#view.dtype;
+  }
+  get shape(): readonly number[] {
+    return this.#view.shape;
+  }
+  get strides(): readonly number[] {
+    return this.#view.strides;
+  }
+  get offset(): number {
+    return this.#view.offset;
+  }
+}
+
+/** Another view of the same storage. */
+export const altered = (
+  { storage, dtype, shape, strides, offset }: View,
+  fields: Partial<Omit<View, 'storage'>>,
+): View => new Seen({ storage, dtype, shape, strides, offset, ...fields });
+
 const memory = (view: View): DataView => {
   const address = heap.resident(view.storage);
   return new DataView(heap.memory.buffer, address, view.storage.byteLength);
@@ -68,7 +97,7 @@ export const write = (view: View, values: readonly Element[]): void => {
 /** A new contiguous tensor, whose storage is just as long as it. */
 export const tensor = (dtype: DType, shape: readonly number[], values?: readonly Element[]): View => {
   const storage = heap.allocate(elementCount(shape) * dtypes[dtype].bytes);
-  const view: View = { storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
+  const view = new Seen({ storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 });
   if (values) write(view, values);
   return view;
 };
@@ -100,7 +129,7 @@ export const laidOut = (
   }
   const last = strides.reduce((sum, stride, axis) => sum + stride * Math.max(shape[axis]! - 1, 0), offset);
   const storage = heap.allocate((last + 1) * dtypes[dtype].bytes);
-  return { storage, dtype, shape, strides, offset };
+  return new Seen({ storage, dtype, shape, strides, offset });
 };
 
 /** An element as the dtype holds it: floats rounded, fractions dropped, integers wrapped. */

@@ -78,9 +78,9 @@ export const channelsCorrelation = (correlation: Correlation): void => {
   const outs = taps.out.size;
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
   const residual = epilogue?.residual ?? out;
-  const region = (view: View, chunk: Chunk): Region => ({
+  const region = (view: View, chunk: Chunk, before = 0): Region => ({
     storage: view.storage,
-    byteOffset: outOffset(view, chunk) * storageBytes[storageOf[view.dtype]],
+    byteOffset: (outOffset(view, chunk) - before) * storageBytes[storageOf[view.dtype]],
   });
 
   eachChunk(correlation, { mayStay: isWide(input), neighbours: false, phases: 1 }, (chunk) => {
@@ -130,7 +130,7 @@ export const channelsCorrelation = (correlation: Correlation): void => {
           images: { storage: images.storage, byteOffset: images.offset * bytes },
           taps: packed,
           // Columns that alternate are stored with those before them.
-          out: region(turn === 'second' ? { ...out, offset: out.offset - 1 } : out, chunk),
+          out: region(out, chunk, turn === 'second' ? 1 : 0),
           residual: region(residual, chunk),
           bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
           tapOffsets,
