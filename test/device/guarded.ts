@@ -174,6 +174,7 @@ const algorithms: Readonly<Record<Algorithm, true>> = {
   direct: true,
   depthwise: true,
   channels: true,
+  across: true,
   winograd2: true,
   winograd4: true,
 };

@@ -10,7 +10,7 @@ afterAll(() => {
   setTarget(before);
 });
 
-const algorithms: readonly Algorithm[] = ['implicit', 'direct', 'channels', 'depthwise'];
+const algorithms: readonly Algorithm[] = ['implicit', 'direct', 'channels', 'depthwise', 'across'];
 const configurations = availableTargets().flatMap((target) =>
   algorithms.map((algorithm) => ({ target, algorithm })),
 );

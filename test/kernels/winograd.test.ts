@@ -278,7 +278,7 @@ describe('setFloat32ConvPrecision', () => {
     const geometry: ConvGeometry = { stride: [1, 1], dilation: [1, 1], padding: around(1), groups: 1 };
     const images = view([1, channels, size, size]);
     const correlation = forward(images, images, view([channels, channels, 3, 3]), null, geometry);
-    return chooseCorrelation(currentTarget().machine, correlation);
+    return chooseCorrelation(currentTarget().machine, correlation, 1);
   };
 
   it("is 'high' by default, which admits tiles of 4 × 4 for float32", () => {

@@ -4,7 +4,7 @@ import type { Storage } from '../../device/storage.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { storageOf } from '../../device/view.ts';
 import { elementBytes, loadedElement, storageBytes } from '../../lang/index.ts';
-import { axisForm, offsetTable } from '../gemm-offsets.ts';
+import { axisForm, axisSize, offsetTable, type Walk } from '../gemm-offsets.ts';
 import { packKernel } from '../gemm-pack.ts';
 import { packedForm } from '../packed.ts';
 import type { Correlation } from './correlation.ts';
@@ -13,36 +13,41 @@ import type { Correlation } from './correlation.ts';
  * For each panel of so many output channels its taps, tap after tap: k × channels, widened to what one computes with.
  * Each group begins a panel; in its last one the last channel may be there more than once.
  */
-export const packedTaps = ({ out, taps, groups }: Correlation, channels: number): Storage => {
+export const packedTaps = (correlation: Correlation, channels: number): Storage => {
+  const { taps, groups } = correlation;
+  const size = Math.ceil(taps.out.size / channels) * channels;
+  const walks = [
+    { size: groups, step: taps.group },
+    { ...taps.out, size, distinct: taps.out.size },
+  ];
+  return packedPanels(correlation, channels, walks);
+};
+
+/** The same in panels of so many neighbours of any walks over output channels. */
+export const packedPanels = ({ out, taps }: Correlation, width: number, walks: readonly Walk[]): Storage => {
   const element = loadedElement[storageOf[out.dtype]];
   const bytes = elementBytes[element];
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
-  const groupPanels = Math.ceil(taps.out.size / channels);
-  const panels = groups * groupPanels;
-  const across = {
-    walks: [
-      { size: groups, step: taps.group },
-      { ...taps.out, size: groupPanels * channels, distinct: taps.out.size },
-    ],
-  };
+  const across = { walks };
+  const panels = axisSize(across) / width;
   const depth = { walks: [taps.channels, taps.rows, taps.columns] };
   const pack = (into: Storage): void => {
     if (k === 0) return;
     launch(
-      packKernel(taps.type, channels),
+      packKernel(taps.type, width),
       {
         source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
         depth: offsetTable(depth),
         across: offsetTable(across),
         out: into,
         k,
-        panelSize: channels * k,
+        panelSize: width * k,
       },
       0,
       panels,
-      { grain: grainOf({ bytes: 2 * channels * k * bytes }) },
+      { grain: grainOf({ bytes: 2 * width * k * bytes }) },
     );
   };
-  const form = ['direct', channels, taps.type, taps.offset, axisForm(depth), axisForm(across)].join(' ');
-  return packedForm(taps.storage, form, `conv.taps.${element}`, panels * channels * k * bytes, pack);
+  const form = ['direct', width, taps.type, taps.offset, axisForm(depth), axisForm(across)].join(' ');
+  return packedForm(taps.storage, form, `conv.taps.${element}`, panels * width * k * bytes, pack);
 };

@@ -1,9 +1,17 @@
 /** `Backend`'s convolutions on a CPU, but for 16-bit floats: see `../half.ts`. */
 import type { ConvGeometry, Epilogue } from '../../device/backend.ts';
 import { currentTarget } from '../../device/target.ts';
+import { getNumThreads } from '../../device/threads/number.ts';
 import type { View } from '../../device/view.ts';
-import { chooseCorrelation, chooseInputGrad, chooseWeightGrad, type Algorithm } from './choose.ts';
+import {
+  chooseCorrelation,
+  chooseInputGrad,
+  chooseWeightGrad,
+  type Algorithm,
+  type WeightGradAlgorithm,
+} from './choose.ts';
 import type { Correlation } from './correlation.ts';
+import { acrossCorrelation } from './across.ts';
 import { channelsCorrelation } from './channels.ts';
 import { channelsWeightGrad } from './channels-weight-grad.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
@@ -42,7 +50,7 @@ export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geom
 };
 
 const correlate = (correlation: Correlation): void => {
-  correlations[chooseCorrelation(currentTarget().machine, correlation)](correlation);
+  correlations[chooseCorrelation(currentTarget().machine, correlation, getNumThreads())](correlation);
 };
 
 const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => void>> = {
@@ -50,6 +58,7 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
   direct: directCorrelation,
   channels: channelsCorrelation,
   depthwise: depthwiseCorrelation,
+  across: acrossCorrelation,
   winograd2: (correlation) => {
     winogradCorrelation(correlation, 2);
   },
@@ -58,7 +67,7 @@ const correlations: Readonly<Record<Algorithm, (correlation: Correlation) => voi
   },
 };
 
-const weightGrads: Readonly<Record<Algorithm, typeof implicitWeightGrad>> = {
+const weightGrads: Readonly<Record<WeightGradAlgorithm, typeof implicitWeightGrad>> = {
   implicit: implicitWeightGrad,
   direct: directWeightGrad,
   channels: channelsWeightGrad,

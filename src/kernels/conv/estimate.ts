@@ -1,0 +1,271 @@
+/**
+ * About how many cycles a correlation takes by each algorithm, from what the algorithm does and what that was measured to
+ * cost. The numbers were fitted to some 240 convolutions, layers of networks and random ones, on each of WebAssembly, AVX2
+ * and AVX-512. They are cycles of a core with two multipliers; what is estimated to be fastest took 2 % more than what was,
+ * as the geometric mean.
+ */
+import { elementCount, storageOf, type View } from '../../device/view.ts';
+import { elementBytes, loadedElement, type ElementType, type Machine } from '../../lang/index.ts';
+import { cycles, productCycles, tileFor, tileOf } from '../gemm-tile.ts';
+import { acrossCycles, isAcross } from './across.ts';
+import { channelsTile, isForChannels } from './channels.ts';
+import { CHUNK_BYTES, extentOf, isInside, type Correlation } from './correlation.ts';
+import { isDepthwise } from './depthwise.ts';
+import { directCycles } from './direct.ts';
+import { directTile } from './direct-tile.ts';
+import { getFloat32ConvPrecision } from './precision.ts';
+import { pointsOf } from './winograd/layout.ts';
+import { TAPS, type TileSize } from './winograd/matrices.ts';
+
+/**
+ * `implicit`: `implicit.ts` and its like for the weight. `direct`, `channels`, `depthwise` and `across`: the files of those
+ * names and their like. `winograd2` and `winograd4`: `winograd/`, with tiles of 2 × 2 and 4 × 4 outputs.
+ */
+export type Algorithm =
+  'implicit' | 'direct' | 'channels' | 'depthwise' | 'across' | 'winograd2' | 'winograd4';
+
+export interface Estimate {
+  /** On one thread. */
+  readonly cycles: number;
+  /** How many equal parts of it threads can take. */
+  readonly parts: number;
+}
+
+/** The algorithms that can compute it, with what they take. */
+export const estimates = (machine: Machine, correlation: Correlation): Map<Algorithm, Estimate> => {
+  const facts = factsOf(machine, correlation);
+  const { images, groups, lanes } = facts;
+  const found = new Map<Algorithm, Estimate>();
+  /** Most are cut into as many parts as threads could want. */
+  const add = (algorithm: Algorithm, cycles: number, parts = Infinity): void => {
+    found.set(algorithm, { cycles, parts });
+  };
+  add('implicit', implicit(facts));
+  add('direct', direct(facts));
+  if (isForChannels(machine, correlation)) add('channels', channels(facts));
+  if (isDepthwise(correlation)) add('depthwise', depthwise(facts), images * groups);
+  if (isAcross(correlation))
+    add('across', acrossCycles(machine, facts.element, correlation), images * Math.ceil(groups / lanes));
+  if (isWinograd(correlation))
+    for (const m of tileSizes(correlation.out)) add(`winograd${m}`, winograd(facts, m));
+  return found;
+};
+
+/** What the estimates count with. */
+interface Facts {
+  readonly machine: Machine;
+  readonly correlation: Correlation;
+  readonly element: ElementType;
+  readonly bytes: number;
+  readonly lanes: number;
+  readonly images: number;
+  readonly groups: number;
+  /** Of a group: output channels, and taps of one of them. */
+  readonly outs: number;
+  readonly k: number;
+  /** Of the output. */
+  readonly height: number;
+  readonly width: number;
+  readonly isDense: boolean;
+  /** Whether no tap reaches beyond the input. */
+  readonly inside: boolean;
+  /** Elements of the padded input, and bytes of one image of it. */
+  readonly padded: number;
+  readonly imageBytes: number;
+}
+
+const factsOf = (machine: Machine, correlation: Correlation): Facts => {
+  const { out, input, taps, groups } = correlation;
+  const [images, , height, width] = out.shape as [number, number, number, number];
+  const element = elementOf(out);
+  const bytes = elementBytes[element];
+  const extent = extentOf(correlation, 0, height);
+  const image = groups * taps.channels.size * extent.rows * extent.columns;
+  return {
+    machine,
+    correlation,
+    element,
+    bytes,
+    lanes: machine.lanes(element),
+    images,
+    groups,
+    outs: taps.out.size,
+    k: taps.channels.size * taps.rows.size * taps.columns.size,
+    height,
+    width,
+    isDense: out.strides[3] === 1,
+    inside: isInside(extent, input.shape),
+    padded: images * image,
+    imageBytes: image * bytes,
+  };
+};
+
+/** To copy an element between zeros; and where columns are put into phases that vectors cannot be parted into. */
+const PADDED = 1;
+const PICKED = 3.5;
+const paddingOf = ({ padded }: Facts, phases: number): number =>
+  padded * ([1, 2, 4].includes(phases) ? PADDED : PICKED);
+
+/**
+ * To fetch a cache line: from the second cache; from beyond it; and from there, where so many rows of memory are read
+ * together that the processor does not fetch ahead.
+ */
+const LINE = 64;
+const NEAR_LINE = 1.4;
+const FAR_LINE = 9;
+const STREWN_LINE = 40;
+const MOST_STREAMS = 64;
+
+/** An image too large for the second cache that is read where it is. What is padded is read from a chunk that fits. */
+const inPlace = (facts: Facts): number =>
+  isFar(facts) ? (farLine(facts) * facts.images * facts.imageBytes) / LINE : 0;
+
+const isFar = ({ machine, imageBytes }: Facts): boolean => imageBytes > machine.l2;
+
+const farLine = ({ correlation: { taps } }: Facts): number =>
+  taps.channels.size * taps.rows.size > MOST_STREAMS ? STREWN_LINE : FAR_LINE;
+
+/** Lines that each panel of output channels reads anew, of `panels` that do. Taps beside each other share them. */
+const rereading = (facts: Facts, stays: boolean, lines: number, panels: number): number => {
+  const { images, groups, k, correlation } = facts;
+  const all = (images * groups * k * lines) / correlation.taps.columns.size;
+  return all * (stays && isFar(facts) ? farLine(facts) * (panels - 1) : NEAR_LINE * panels);
+};
+
+/** To pack an element of the right side as part of a vector, and by itself. */
+const PACKED = 0.5;
+const PACKED_ALONE = 1.2;
+/** To store a sum as part of a vector; where all do not fit the second cache, as those of a tile are strewn over planes; and by itself. */
+const STORED = 0.4;
+const FAR_STORED = 0.8;
+const STORED_ALONE = 1;
+/** To begin with a group's part of a chunk. */
+const LAUNCHED = 5000;
+/** What a step of a product's micro-kernel takes, in those that are counted. */
+const STEP = 1.05;
+
+const implicit = (facts: Facts): number => {
+  const { machine, correlation, element, bytes, images, groups, outs, k, height, width } = facts;
+  const { out, input, taps, stride } = correlation;
+  const pixels = images * height * width;
+  const once = taps.rows.size * taps.columns.size <= stride[0] * stride[1];
+  const stays = facts.inside && (once || (stride[1] === 1 && input.strides[3] === 1));
+  const chunks = stays ? 1 : Math.ceil((facts.padded * bytes) / CHUNK_BYTES);
+  // Panels of columns that go on in another row are packed element by element, unless rows follow one another.
+  const panel = tileFor(machine, element, outs, pixels).columns;
+  const turning = stays && input.strides[2] === width ? 0 : Math.min(1, panel / width);
+  const packed = k * pixels * (PACKED + turning * (PACKED_ALONE - PACKED));
+  const alone = facts.isDense ? Math.min(height * width, tileOf(machine, element).columns) : height * width;
+  const isFar = elementCount(out.shape) * bytes > machine.l2;
+  const stored = outs * (pixels * (isFar ? FAR_STORED : STORED) + images * alone * STORED_ALONE);
+  const product = STEP * k * productCycles(machine, element, outs, pixels);
+  const source = stays ? inPlace(facts) : paddingOf(facts, taps.columns.size === 1 ? 1 : stride[1]);
+  return groups * (product + packed + stored + chunks * LAUNCHED) + source;
+};
+
+/** To store a vector. */
+const STORED_VECTOR = 3;
+
+const direct = (facts: Facts): number => {
+  const { machine, correlation, element, bytes, lanes, images, groups, outs, k, height, width } = facts;
+  const { stride } = correlation;
+  const stays = facts.inside && stride[1] === 1 && correlation.input.strides[3] === 1;
+  const panels = Math.ceil(outs / directTile(machine, outs).channels);
+  const lines = height * Math.ceil((width * bytes) / LINE);
+  const vectors = images * groups * outs * height * Math.ceil(width / lanes);
+  return (
+    images * groups * k * directCycles(machine, element, outs, height, width) +
+    rereading(facts, stays, lines, panels) +
+    vectors * (facts.isDense ? STORED_VECTOR : lanes * STORED_ALONE) +
+    (stays ? inPlace(facts) : paddingOf(facts, stride[1]))
+  );
+};
+
+/** What a step takes, in those that are counted, and to transpose a vector and to store it. */
+const CHANNELS_STEP = 1.1;
+const TURNED_VECTOR = 10;
+
+const channels = (facts: Facts): number => {
+  const { machine, correlation, element, bytes, lanes, images, groups, outs, k, height, width } = facts;
+  const tile = channelsTile(machine, element, outs, height, width);
+  const panels = Math.ceil(outs / lanes / tile.vectors);
+  const perTile = Math.max(1, (tile.pixels * correlation.stride[1] * bytes) / LINE);
+  const lines = height * Math.ceil(width / tile.pixels) * perTile;
+  return (
+    images *
+      groups *
+      (CHANNELS_STEP * k * tile.cycles + TURNED_VECTOR * height * width * Math.ceil(outs / lanes)) +
+    rereading(facts, facts.inside, lines, panels) +
+    (facts.inside ? inPlace(facts) : paddingOf(facts, 1))
+  );
+};
+
+/** For a tap and a vector of a row, by the bytes of a vector: most loads of 64 bytes cross a cache line. */
+const TAP: Readonly<Record<number, number>> = { 64: 0.85, 32: 0.65, 16: 0.6 };
+/** To copy a vector into a plane between zeros, and for each of its lanes, more where columns are put into phases. */
+const COPIED_VECTOR = 2;
+const COPIED_LANE = 0.25;
+const PHASED_LANE = 0.5;
+/** To begin and end a plane. */
+const PLANE = 100;
+
+const depthwise = ({
+  machine,
+  correlation,
+  lanes,
+  images,
+  groups,
+  outs,
+  k,
+  height,
+  width,
+}: Facts): number => {
+  const [, , inputHeight, inputWidth] = correlation.input.shape as [number, number, number, number];
+  const perVector = COPIED_VECTOR + lanes * (correlation.stride[1] === 1 ? COPIED_LANE : PHASED_LANE);
+  const copied = inputHeight * Math.ceil(inputWidth / lanes) * perVector;
+  const vectors = outs * height * Math.ceil(width / lanes);
+  return images * groups * (vectors * (k * TAP[machine.vectorBytes]! + STORED_VECTOR) + copied + PLANE);
+};
+
+/** To transform a vector of tiles of a channel, for each point, inputs and outputs alike. */
+const TRANSFORM = { 2: 6, 4: 8 } as const;
+/** To read a byte of transformed taps, which every round of tiles does. */
+const TAP_BYTE = 0.12;
+/** Its copy is put into phases, and where a dilation parts it, its columns are far from each other and its rows short. */
+const PHASED = 3;
+const PARTED = 10;
+
+const winograd = (facts: Facts, m: TileSize): number => {
+  const { machine, correlation, element, bytes, lanes, images, groups, outs, height, width } = facts;
+  const { taps, dilation } = correlation;
+  const inputs = taps.channels.size;
+  const points = pointsOf(m);
+  // Of each part of a dilation its tiles along an axis. Tiles of a row are transformed together.
+  const [down, across] = [tilesAlong(height, dilation[0], m), tilesAlong(width, dilation[1], m)];
+  const tiles = images * sum(down) * sum(across);
+  const vectors = images * sum(down) * sum(across.map((some) => Math.ceil(some / lanes)));
+  const parts = down.length * across.length;
+  const rounds = Math.ceil((tiles * points * (outs + inputs) * bytes) / machine.l2);
+  const product = inputs * cycles(tileFor(machine, element, outs, tiles), outs, tiles);
+  const perPoint =
+    product + TRANSFORM[m] * vectors * (inputs + outs) + TAP_BYTE * rounds * inputs * outs * bytes;
+  return groups * (points * perPoint + parts * LAUNCHED) + facts.padded * (parts === 1 ? PHASED : PARTED);
+};
+
+/** A dilation parts rows and columns. */
+const tilesAlong = (size: number, dilation: number, m: TileSize): number[] =>
+  Array.from({ length: Math.min(dilation, size) }, (_, first) =>
+    Math.ceil(Math.ceil((size - first) / dilation) / m),
+  );
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** Whether Winograd's algorithms are for this correlation: 3 × 3 taps at stride 1, of whatever dilation. */
+export const isWinograd = ({ taps, stride }: Correlation): boolean =>
+  taps.rows.size === TAPS && taps.columns.size === TAPS && stride[0] === 1 && stride[1] === 1;
+
+/** F(2 × 2) is more exact than a plain sum; F(4 × 4) is not, and float64 is chosen for exactness. */
+export const tileSizes = (out: View): readonly TileSize[] =>
+  elementOf(out) === 'f32' && getFloat32ConvPrecision() === 'high' ? [2, 4] : [2];
+
+export const elementOf = ({ dtype }: View): ElementType => loadedElement[storageOf[dtype]];
