@@ -25,6 +25,7 @@ import {
   type Value,
   type Variable,
 } from '../lang/index.ts';
+import { askToWrite } from './ahead.ts';
 import { converted } from './math/convert.ts';
 
 /** How the innermost axis crosses a tensor: its elements follow one another, or are one and the same, or lie apart. */
@@ -77,6 +78,7 @@ export const elementwiseKernel = (variant: Variant): KernelDefinition => {
           operands[k + 1]!.step === 'repeated' ? operand(x.splat(), k) : undefined,
         );
         eachLane(positions, (i) => {
+          if (operands[0]!.step === 'contiguous') askToWrite(out!, i);
           const values = inputs.map((x, k) => repeated[k] ?? operand(crossing[k + 1]!.load(x, i), k));
           crossing[0]!.store(out!, i, toMemory(expression.evaluate(values, numbers), operands[0]!.dtype));
         });
