@@ -2,8 +2,8 @@
  * Operands as kernels like to read them: packed into panels, or transformed. What stays the same from call to call, as a
  * trained network's weights do, is packed once.
  *
- * It is kept when it is asked for the second time unchanged: weights in training change before that, and a product's
- * right side is mostly the result of another op. Storages are held weakly; what is kept of them is given back when they
+ * It is kept when a second call asks for it unchanged: weights in training change before that, and a product's right side
+ * is mostly the result of another op. A call may ask several times, once for each chunk of its work. Storages are held weakly; what is kept of them is given back when they
  * change or are used no more, for which there is a bound.
  */
 import { allocateUnscoped, workspace } from '../device/memory.ts';
@@ -18,6 +18,8 @@ interface Entry {
   /** The state of the source that was packed, or only seen. */
   changes: number;
   packed: Storage | null;
+  /** The call that saw it first in that state. */
+  firstCall: number;
   /** Grows from use to use, whichever entry is used. */
   lastUse: number;
 }
@@ -26,7 +28,13 @@ const entries = new WeakMap<Storage, Map<string, Entry>>();
 /** Entries that keep something. */
 const keeping = new Set<Entry>();
 let uses = 0;
+let calls = 0;
 let keptBytes = 0;
+
+/** What is asked for from now on belongs to another call. */
+export const beginCall = (): void => {
+  calls++;
+};
 
 /**
  * What is kept of a source in some form, made now if it is worth keeping; null when it is not.
@@ -57,7 +65,7 @@ const keep = (source: Storage, key: string, bytes: number, pack: (into: Storage)
   }
   const kept = using(entry);
   if (kept !== null) return kept;
-  if (bytes > KEPT_BYTES) return null;
+  if (bytes > KEPT_BYTES || entry.firstCall === calls) return null;
   drop(entry);
   const packed = allocateUnscoped(bytes);
   pack(packed);
@@ -89,11 +97,12 @@ export const noteSource = (source: Storage, key: string): void => {
   if (forms === undefined) entries.set(source, (forms = new Map<string, Entry>()));
   const entry = forms.get(key);
   if (entry === undefined) {
-    forms.set(key, { changes: source.changes, packed: null, lastUse: 0 });
+    forms.set(key, { changes: source.changes, packed: null, firstCall: calls, lastUse: 0 });
     return;
   }
   drop(entry);
   entry.changes = source.changes;
+  entry.firstCall = calls;
 };
 
 /** The same, or what was packed into the workspace of that name. */

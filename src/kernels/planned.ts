@@ -9,6 +9,7 @@ import { currentTarget, type Target } from '../device/target.ts';
 import { getNumThreads } from '../device/threads/number.ts';
 import type { View } from '../device/view.ts';
 import { dtypeCodes } from '../dtype.ts';
+import { beginCall } from './packed.ts';
 import { Plan } from './plan.ts';
 
 /** More numbers than any call has that is worth a plan. */
@@ -138,8 +139,14 @@ export const planned = <A extends readonly unknown[]>(
   };
 
   return (...args) => {
-    // What a primitive calls is part of its own plan, and times are measured where launches are made.
-    if (recording() !== null || debugging('time')) {
+    // What a primitive calls is part of its own plan.
+    if (recording() !== null) {
+      primitive(...args);
+      return;
+    }
+    beginCall();
+    // Times are measured where launches are made.
+    if (debugging('time')) {
       primitive(...args);
       return;
     }

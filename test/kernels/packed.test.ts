@@ -7,7 +7,7 @@ import { bytesOf } from '../../src/device/memory.ts';
 import { currentTarget, setTarget } from '../../src/device/target.ts';
 import type { Storage } from '../../src/device/storage.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
-import { keptForm, packedBytes, packedForm, releasePacked } from '../../src/kernels/packed.ts';
+import { beginCall, keptForm, packedBytes, packedForm, releasePacked } from '../../src/kernels/packed.ts';
 import { inout, kernel } from '../../src/lang/index.ts';
 
 const before = currentTarget().name;
@@ -26,7 +26,11 @@ describe('a form of a storage', () => {
     packs++;
     bytesOf(into).fill(packs);
   };
-  const ask = (source: Storage, form = 'test'): Storage => packedForm(source, form, 'test.packed', 64, pack);
+  /** A call that asks once. */
+  const ask = (source: Storage, form = 'test'): Storage => {
+    beginCall();
+    return packedForm(source, form, 'test.packed', 64, pack);
+  };
   beforeEach(() => {
     packs = 0;
   });
@@ -77,18 +81,37 @@ describe('a form of a storage', () => {
     const nothing = (): void => undefined;
     const kept = sources.map((source) => {
       keptForm(source, 'large', large, nothing);
+      beginCall();
       return keptForm(source, 'large', large, nothing)!;
     });
     expect(kept.map(({ disposed }) => disposed)).toEqual([true, false, false]);
     expect(packedBytes()).toBe(2 * large);
     keptForm(sources[0]!, 'too large', 3 * large, nothing);
+    beginCall();
     expect(keptForm(sources[0]!, 'too large', 3 * large, nothing)).toBeNull();
   });
 });
 
-describe.each(['implicit', 'direct', 'winograd2', 'winograd4'] as const satisfies readonly Algorithm[])(
+describe.each([
+  'implicit',
+  'direct',
+  'channels',
+  'winograd2',
+  'winograd4',
+] as const satisfies readonly Algorithm[])(
   'a weight that is convolved again and again by the algorithm %s',
   (algorithm) => {
+    it('is used once by a call that takes images in several chunks', () => {
+      // Padded, each image is more than half of what is padded at a time.
+      const [x, weight] = [flow.ones([2, 40, 60, 60]), flow.ones([16, 40, 3, 3])];
+      withAlgorithm(algorithm, () => {
+        flow.conv2d(x, weight, null, { padding: 1 });
+        expect(packedBytes()).toBe(0);
+        flow.conv2d(x, weight, null, { padding: 1 });
+        expect(packedBytes()).toBeGreaterThan(0);
+      });
+    });
+
     it('counts as it is at each call, however it was changed', () => {
       withAlgorithm(algorithm, () => {
         const x = flow.ones([1, 2, 6, 6]);

@@ -4,6 +4,7 @@ import type { ConvGeometry } from '../../src/device/backend.ts';
 import { launch } from '../../src/device/launch.ts';
 import { allocate, bytesOf, releaseWorkspaces, workspace } from '../../src/device/memory.ts';
 import { availableTargets, currentTarget, interpreter, setTarget } from '../../src/device/target.ts';
+import type { Storage } from '../../src/device/storage.ts';
 import type { View } from '../../src/device/view.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
 import { setFloat32ConvPrecision } from '../../src/kernels/conv/precision.ts';
@@ -37,9 +38,13 @@ describe('a primitive that plans', () => {
   });
   const primitive = (out: View, x: View, first: number): void => {
     decisions++;
-    const packed = packedForm(x.storage, `planned ${String(x.offset)}`, 'planned.packed', 4, (into) => {
-      launch(twice, { x: { storage: x.storage, byteOffset: 4 * x.offset }, out: into }, 0, 1);
-    });
+    const ask = (): Storage =>
+      packedForm(x.storage, `planned ${String(x.offset)}`, 'planned.packed', 4, (into) => {
+        launch(twice, { x: { storage: x.storage, byteOffset: 4 * x.offset }, out: into }, 0, 1);
+      });
+    // A call may come back to what it packed, chunk after chunk.
+    ask();
+    const packed = ask();
     launch(
       sums,
       {

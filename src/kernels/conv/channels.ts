@@ -6,6 +6,7 @@
  * @see Zhang, Franchetti & Low 2018, "High Performance Zero-Memory Overhead Direct Convolutions", arXiv:1809.10170
  */
 import { launch, type Region } from '../../device/launch.ts';
+import type { Storage } from '../../device/storage.ts';
 import { currentTarget } from '../../device/target.ts';
 import { grainOf } from '../../device/threads/grain.ts';
 import { byteOffset, elementCount, storageOf, type View } from '../../device/view.ts';
@@ -83,6 +84,8 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     byteOffset: (outOffset(view, chunk) - before) * storageBytes[storageOf[view.dtype]],
   });
 
+  // Packed once for chunks that follow one another: asking again would look like another call with the same weight.
+  let packed: { readonly channels: number; readonly taps: Storage } | null = null;
   eachChunk(correlation, { mayStay: isWide(input), neighbours: false, phases: 1 }, (chunk) => {
     const { images } = chunk;
     const step = stride[1] * images.column;
@@ -121,14 +124,15 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     });
     const grain = grainOf({ flops: 2 * channels * pixels * k * bandTiles });
     const slots = { name: 'conv.channels', element, size: slotSize, positions, most: POSITIONS };
-    const packed = packedTaps(correlation, channels);
+    if (packed?.channels !== channels) packed = { channels, taps: packedTaps(correlation, channels) };
+    const { taps: packedPanels } = packed;
     const tapOffsets = offsetTable(tapAxis(correlation, images));
     eachShare(slots, (slot, begin, end) =>
       launch(
         definition,
         {
           images: { storage: images.storage, byteOffset: images.offset * bytes },
-          taps: packed,
+          taps: packedPanels,
           // Columns that alternate are stored with those before them.
           out: region(out, chunk, turn === 'second' ? 1 : 0),
           residual: region(residual, chunk),
