@@ -422,6 +422,40 @@ export const cases: readonly Case[] = [
     ],
   },
   {
+    name: 'many channels, images as small as the kernel',
+    input: [2, 18, 6, 5],
+    outs: 17,
+    kernel: [5, 5],
+    padding: [
+      [4, 3],
+      [2, 4],
+    ],
+  },
+  {
+    name: 'many channels, padding as wide as several tiles',
+    input: [1, 17, 4, 33],
+    outs: 18,
+    kernel: [3, 7],
+    dilation: [2, 2],
+    padding: [
+      [2, 5],
+      [11, 12],
+    ],
+    bias: true,
+  },
+  {
+    name: 'many channels, rows that meet no tap',
+    input: [1, 17, 3, 4],
+    outs: 18,
+    kernel: [2, 2],
+    stride: [1, 2],
+    padding: [
+      [3, 4],
+      [1, 1],
+    ],
+    bias: true,
+  },
+  {
     name: 'wide rows',
     input: [1, 2, 3, 70],
     outs: 2,

@@ -66,6 +66,8 @@ describe.each(availableTargets())('on %s', (target) => {
   it('threads decide among algorithms that give the same bits', () => {
     setTarget(target);
     for (const { name, input, outs, kernel, groups = 1, ...test } of cases) {
+      // With more channels all can be shared among threads, and so they do not decide.
+      if (input[1] > groups) continue;
       const geometry: ConvGeometry = { stride: [1, 1], dilation: [1, 1], padding: NONE, groups, ...test };
       const [x, w, bias] = [input, [outs, input[1] / groups, ...kernel], [outs]].map((shape, k) =>
         tensor('float32', shape, noise(k, elementCount(shape))),

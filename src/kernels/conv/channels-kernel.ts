@@ -32,6 +32,15 @@ export interface ChannelsForm {
   readonly vectors: number;
   /** Elements from what one output reads to what its neighbour reads. */
   readonly step: number;
+  /** Columns of taps that are written out one after the other for each line of them; 1 where each tap is its own line. */
+  readonly columns: number;
+  /** Elements from what one of them reads to what the next reads. */
+  readonly columnStep: number;
+  /** Tiles of a row, as far as they differ: the first, the last, and from three on those between. */
+  readonly rowTiles: number;
+  /** Elements of padding under the first tile's beginning, and under the last tile's end: their products are left out. */
+  readonly before: number;
+  readonly after: number;
   /**
    * Whether every tap reads a line of its own, as in 1 × 1 convolutions: what the next tile reads, and what this one
    * writes, is then asked for. Where taps share lines that costs AVX2 a fourteenth.
@@ -42,23 +51,48 @@ export interface ChannelsForm {
   readonly epilogue: EpilogueForm;
 }
 
+/** At which ends of its row a tile is. */
+export interface Side {
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/** Whether what a pixel of a tile reads under a column of taps is padding. */
+export const isPadding = (
+  {
+    pixels,
+    step,
+    columns,
+    columnStep,
+    before,
+    after,
+  }: Pick<ChannelsForm, 'pixels' | 'step' | 'columns' | 'columnStep' | 'before' | 'after'>,
+  { first, last }: Side,
+  pixel: number,
+  column: number,
+): boolean =>
+  (first && pixel * step + column * columnStep < before) ||
+  (last && (pixels - 1 - pixel) * step + (columns - 1 - column) * columnStep < after);
+
 /** Output channels whose places are asked for at a time: more would wait for each other, fewer part the loop too often. */
 const ASKED = 4;
 
 const channelsSpec = (storage: StorageType) => ({
   images: input(loadedElement[storage]),
-  /** For each panel of output channels its taps: k × channels. */
+  /** For each panel of output channels its taps, line after line: columns × channels. */
   taps: input(loadedElement[storage]),
   out: inout(storage),
   residual: input(storage),
   bias: input(storage),
-  /** Where the tap reads, from the pixel's place in the first channel of its group: k entries. */
-  tapOffsets: input('i32'),
+  /** Where the first tap of each line reads, from the pixel's place in the first channel of its group. */
+  lineOffsets: input('i32'),
+  /** For each output row the first line that meets the input, and the one after the last. */
+  rowLines: input('i32'),
   ...slotSpec(loadedElement[storage]),
   hasBias: index,
   biasStep: index,
-  /** Taps in all, and those that are taken together: as many as stay in the first cache. */
-  k: index,
+  /** Lines in all, and those that are taken together: as many as stay in the first cache. */
+  lines: index,
   deep: index,
   blocks: index,
   /** Output channels of a group, and their panels: of one group, of all. */
@@ -110,16 +144,18 @@ const storeAlternating = (to: Pointer, value: Value, pixels: number, turn: 'firs
  */
 export const channelsKernel = specialised(
   (form: ChannelsForm): KernelDefinition<ReturnType<typeof channelsSpec>> => {
-    const { storage, pixels, vectors, step, scattered, turn, epilogue } = form;
+    const { storage, pixels, vectors, step, columns, columnStep, rowTiles, before, after } = form;
+    const { scattered, turn, epilogue } = form;
     const name = [
       storage,
       `${String(pixels)}x${String(vectors)}`,
       step,
+      [columns, columnStep, rowTiles, before, after].join('_'),
       turn,
       ...(scattered ? ['scattered'] : []),
     ].join('.');
     return kernel(`conv.channels.${name}${epilogue}`, channelsSpec(storage), (args, range, machine) => {
-      const { images, taps, out, residual, bias, tapOffsets, k, deep, outs, groupPanels, width } = args;
+      const { images, taps, out, residual, bias, lineOffsets, lines, deep, outs, groupPanels, width } = args;
       const element = loadedElement[storage];
       const bytes = storageBytes[element];
       const lanes = machine.lanes(element);
@@ -139,7 +175,7 @@ export const channelsKernel = specialised(
         const besides = residual
           .plus(image.mul(args.residualImageStep))
           .plus(channel.mul(args.residualChannelStep));
-        const weights = taps.plus(panel.mul(k).mul(channels));
+        const weights = taps.plus(panel.mul(lines).mul(columns * channels));
         const slot = slotOf(args, range);
         const parked = slot.plus(channels * (pixels + lanes));
         const firstTile = band.mul(args.bandTiles);
@@ -158,41 +194,47 @@ export const channelsKernel = specialised(
           return value;
         });
 
+        /** Adds lines first … end − 1. @param isLast  whether the sums are whole then */
         const products = (
           sums: Variable[][],
           corner: Pointer,
-          first: Value,
-          end: Value,
+          { first, end, isLast }: { readonly first: Value; readonly end: Value; readonly isLast: Value },
           target: Pointer,
+          side: Side,
         ): void => {
-          const factors = weights.plus(first.mul(channels)).walk('factors');
+          const factors = weights.plus(first.mul(columns * channels)).walk('factors');
           const steps = (begin: Value, until: Value): void =>
             loop(
               { begin, end: until },
               (at) => {
-                const offset = new Pointer(tapOffsets.builder, tapOffsets.param, 'i32', at);
+                const offset = new Pointer(lineOffsets.builder, lineOffsets.param, 'i32', at);
                 const under = corner.plusBytes(offset.scalar().to('index').mul(bytes));
                 if (scattered) under.prefetch((2 * pixels - 1) * step, 'read');
-                const row = unroll(vectors, (v) => factors.vector(v * lanes, { lanes }));
-                sums.forEach((sum, i) => {
-                  const pixel = under.splat(i * step, lanes);
-                  sum.forEach((value, v) => {
-                    value.accumulate(pixel, row[v]!);
+                for (let column = 0; column < columns; column++) {
+                  const row = unroll(vectors, (v) =>
+                    factors.vector(column * channels + v * lanes, { lanes }),
+                  );
+                  sums.forEach((sum, i) => {
+                    if (isPadding(form, side, i, column)) return;
+                    const pixel = under.splat(i * step + column * columnStep, lanes);
+                    sum.forEach((value, v) => {
+                      value.accumulate(pixel, row[v]!);
+                    });
+                    settle();
                   });
-                  settle();
-                });
-                factors.advance(channels);
+                }
+                factors.advance(columns * channels);
               },
               { step: storageBytes.i32 },
             );
-          const [from, to] = [tapOffsets.plus(first).address, tapOffsets.plus(end).address];
+          const [from, to] = [lineOffsets.plus(first).address, lineOffsets.plus(end).address];
           if (!scattered || machine.prefetches !== true) {
             steps(from, to);
             return;
           }
           // Before the last taps' products, and between them, what they will be written to is asked for.
           const turns = variable(constant(1, 'index'));
-          when(end.eq(k), () => turns.set(outCount.add(ASKED - 1).div(ASKED)));
+          when(isLast, () => turns.set(outCount.add(ASKED - 1).div(ASKED)));
           const some = end.sub(first).add(turns).sub(1).div(turns).mul(storageBytes.i32);
           const begin = variable(from, 'begin');
           const place = target.walk('place');
@@ -206,6 +248,28 @@ export const channelsKernel = specialised(
             steps(begin, until);
             begin.set(until);
           });
+        };
+
+        /** The same by the tile's place in its row. */
+        const productsAt = (x: Value, take: (side: Side) => void): void => {
+          const alike = before === 0 && after === 0;
+          if (alike || rowTiles === 1) {
+            take({ first: !alike, last: !alike });
+            return;
+          }
+          when(
+            x.eq(0),
+            () => take({ first: true, last: false }),
+            () => {
+              if (rowTiles === 2) take({ first: false, last: true });
+              else
+                when(
+                  x.eq(width.sub(pixels)),
+                  () => take({ first: false, last: true }),
+                  () => take({ first: false, last: false }),
+                );
+            },
+          );
         };
 
         const finish = (sums: Variable[][], y: Value, x: Value): void => {
@@ -240,7 +304,8 @@ export const channelsKernel = specialised(
 
         loop(args.blocks, (block) => {
           const first = block.mul(deep);
-          const end = first.add(deep).min(k);
+          const end = first.add(deep).min(lines);
+          const isLast = end.ge(lines);
           const store = parked.walk('store');
           loop({ begin: firstTile, end: endTile }, (tile) => {
             const y = tile.div(args.rowTiles);
@@ -250,10 +315,13 @@ export const channelsKernel = specialised(
               sums.forEach((row, i) => row.forEach((sum, v) => visit(sum, i * channels + v * lanes)));
             when(first.ne(0), () => eachSum((sum, at) => sum.set(store.vector(at, { lanes }))));
             const target = to.plus(y.mul(args.outRowStep)).plus(turn === 'alone' ? x : x.mul(2));
-            products(sums, from.plus(y.mul(args.rowStep)).plus(x.mul(step)), first, end, target);
+            const corner = from.plus(y.mul(args.rowStep)).plus(x.mul(step));
+            const [begin, until] = unroll(2, (k) => args.rowLines.scalar(y.mul(2).add(k)).to('index'));
+            const met = { first: begin!.max(first), end: until!.min(end), isLast };
+            productsAt(x, (side) => products(sums, corner, met, target, side));
             // In this order, as the transposition needs registers that the sums leave.
             when(
-              end.lt(k),
+              end.lt(lines),
               () => eachSum((sum, at) => store.set(at, sum)),
               () => finish(sums, y, x),
             );

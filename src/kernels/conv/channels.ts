@@ -18,9 +18,10 @@ import {
   type Machine,
 } from '../../lang/index.ts';
 import { epilogueForm } from '../epilogue.ts';
-import { offsetTable } from '../gemm-offsets.ts';
+import { offsetTable, type Walk } from '../gemm-offsets.ts';
 import { stepCycles } from '../gemm-tile.ts';
-import { channelsKernel } from './channels-kernel.ts';
+import { keptTable } from '../tables.ts';
+import { channelsKernel, isPadding, type ChannelsForm, type Side } from './channels-kernel.ts';
 import { eachChunk, isWide, outOffset, tapAxis, type Chunk, type Correlation } from './correlation.ts';
 import { packedTaps } from './direct-taps.ts';
 import { eachShare } from './slots.ts';
@@ -68,6 +69,76 @@ export const channelsTile = (
   return best;
 };
 
+/** More products than this are not written out. */
+const MOST_WRITTEN = 160;
+/** Products with padding are left out where they are so large a part. */
+const WORTH_LEAVING = 1 / 32;
+
+/** For each output row its first row of taps that meets the input, and the one after the last; and how many are left out. */
+const rowsForm = ({
+  out,
+  input,
+  taps,
+  stride,
+  dilation,
+  origin,
+}: Correlation): { readonly met: readonly (readonly [number, number])[]; readonly leftOut: number } => {
+  const [size, height] = [taps.rows.size, out.shape[2]!];
+  const met = Array.from({ length: height }, (_, y): readonly [number, number] => {
+    const place = origin[0] + y * stride[0];
+    const first = Math.max(0, Math.ceil(-place / dilation[0]));
+    const end = Math.min(size, Math.floor((input.shape[2]! - 1 - place) / dilation[0]) + 1);
+    return [first, Math.max(first, end)];
+  });
+  const leftOut = 1 - met.reduce((sum, [first, end]) => sum + end - first, 0) / (height * size);
+  return leftOut < WORTH_LEAVING ? { met: met.map(() => [0, size]), leftOut: 0 } : { met, leftOut };
+};
+
+type ColumnsForm = Pick<ChannelsForm, 'columns' | 'columnStep' | 'rowTiles' | 'before' | 'after'>;
+
+/** How a tile goes over columns of taps, and the part of its products that is left out. */
+const columnsForm = (
+  { out, input, taps, stride, dilation, origin }: Correlation,
+  { pixels, vectors }: ChannelsTile,
+): ColumnsForm & { readonly leftOut: number } => {
+  const [size, width] = [taps.columns.size, out.shape[3]!];
+  if (size === 1 || size * pixels * vectors > MOST_WRITTEN)
+    return { columns: 1, columnStep: 0, rowTiles: 1, before: 0, after: 0, leftOut: 0 };
+  const end = origin[1] + (width - 1) * stride[1] + (size - 1) * dilation[1] + 1;
+  const tiles = Math.ceil(width / pixels);
+  const form = {
+    columns: size,
+    columnStep: dilation[1],
+    rowTiles: Math.min(tiles, 3),
+    before: Math.max(0, -origin[1]),
+    after: Math.max(0, end - input.shape[3]!),
+  };
+  const paddingAt = (side: Side): number => {
+    let count = 0;
+    for (let pixel = 0; pixel < pixels; pixel++)
+      for (let column = 0; column < size; column++)
+        if (isPadding({ pixels, step: stride[1], ...form }, side, pixel, column)) count++;
+    return count;
+  };
+  const padding =
+    tiles === 1
+      ? paddingAt({ first: true, last: true })
+      : paddingAt({ first: true, last: false }) + paddingAt({ first: false, last: true });
+  const leftOut = padding / (tiles * pixels * size);
+  return leftOut < WORTH_LEAVING ? { ...form, before: 0, after: 0, leftOut: 0 } : { ...form, leftOut };
+};
+
+/** Estimated cycles for an image and a group, without storing the sums. */
+export const channelsCycles = (correlation: Correlation, tile: ChannelsTile): number => {
+  const { channels, rows, columns } = correlation.taps;
+  const met =
+    rows.size *
+    (1 - rowsForm(correlation).leftOut) *
+    columns.size *
+    (1 - columnsForm(correlation, tile).leftOut);
+  return channels.size * met * tile.cycles;
+};
+
 export const channelsCorrelation = (correlation: Correlation): void => {
   const { out, input, taps, bias, epilogue, stride, groups, turn } = correlation;
   if (elementCount(out.shape) === 0) return;
@@ -84,7 +155,13 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     byteOffset: (outOffset(view, chunk) - before) * storageBytes[storageOf[view.dtype]],
   });
 
-  // Packed once for chunks that follow one another: asking again would look like another call with the same weight.
+  const { met, leftOut } = rowsForm(correlation);
+  // Rows of taps outside, what meets an output row is one stretch; inside, its neighbours find the input's rows in the cache.
+  const byRows = leftOut > 0;
+  const tapOrder = byRows
+    ? [taps.rows, taps.channels, taps.columns]
+    : [taps.channels, taps.rows, taps.columns];
+  // Packed once for chunks that follow one another.
   let packed: { readonly channels: number; readonly taps: Storage } | null = null;
   eachChunk(correlation, { mayStay: isWide(input), neighbours: false, phases: 1 }, (chunk) => {
     const { images } = chunk;
@@ -95,7 +172,8 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     const isOneRow =
       rowStep === columns * step && [out, residual].every(({ strides }) => strides[2] === columns);
     const [height, width] = isOneRow ? [1, chunk.rows * columns] : [chunk.rows, columns];
-    const { pixels, vectors } = channelsTile(machine, element, outs, height, width);
+    const tile = channelsTile(machine, element, outs, height, width);
+    const { pixels, vectors } = tile;
     const channels = vectors * lanes;
     const groupPanels = Math.ceil(outs / channels);
     const panels = groups * groupPanels;
@@ -104,7 +182,11 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     const tiles = height * rowTiles;
     const tileBytes = pixels * channels * bytes;
     const blocks = Math.ceil((k * channels * bytes) / (machine.l1 / 2));
-    const deep = Math.ceil(k / blocks);
+    const form = columnsForm(correlation, tile);
+    // Within rows that are one there is padding between what belongs together.
+    const [before, after] = isOneRow ? [0, 0] : [form.before, form.after];
+    const lines = k / form.columns;
+    const deep = Math.ceil(lines / blocks);
     const atATime = Math.min(
       blocks > 1 ? Math.max(1, Math.floor(PARKED_BYTES / tileBytes)) : tiles,
       Math.ceil((tiles * panels * chunk.count) / ENOUGH_POSITIONS),
@@ -118,15 +200,29 @@ export const channelsCorrelation = (correlation: Correlation): void => {
       pixels,
       vectors,
       step,
+      columns: form.columns,
+      columnStep: form.columnStep,
+      rowTiles: form.rowTiles,
+      before,
+      after,
       scattered: taps.rows.size * taps.columns.size === 1,
       turn: turn ?? 'alone',
       epilogue: epilogueForm(epilogue),
     });
     const grain = grainOf({ flops: 2 * channels * pixels * k * bandTiles });
     const slots = { name: 'conv.channels', element, size: slotSize, positions, most: POSITIONS };
-    if (packed?.channels !== channels) packed = { channels, taps: packedTaps(correlation, channels) };
+    if (packed?.channels !== channels)
+      packed = { channels, taps: packedTaps(correlation, channels, tapOrder) };
     const { taps: packedPanels } = packed;
-    const tapOffsets = offsetTable(tapAxis(correlation, images));
+    const [channelWalk, rowWalk, columnWalk] = tapAxis(correlation, images).walks as [Walk, Walk, Walk];
+    const lineOffsets = offsetTable({
+      walks: [
+        ...(byRows ? [rowWalk, channelWalk] : [channelWalk, rowWalk]),
+        ...(form.columns === 1 ? [columnWalk] : []),
+      ],
+    });
+    const perRow = lines / taps.rows.size;
+    const rowLines = isOneRow ? [0, lines] : met.flatMap(([first, end]) => [first * perRow, end * perRow]);
     eachShare(slots, (slot, begin, end) =>
       launch(
         definition,
@@ -137,10 +233,14 @@ export const channelsCorrelation = (correlation: Correlation): void => {
           out: region(out, chunk, turn === 'second' ? 1 : 0),
           residual: region(residual, chunk),
           bias: bias === null ? out.storage : { storage: bias.storage, byteOffset: byteOffset(bias) },
-          tapOffsets,
+          lineOffsets,
+          rowLines: {
+            storage: keptTable(`rows ${rowLines.join()}`, () => Int32Array.from(rowLines)),
+            byteOffset: isOneRow ? 0 : 2 * storageBytes.i32 * chunk.firstRow,
+          },
           hasBias: bias === null ? 0 : 1,
           biasStep: bias === null ? 0 : bias.strides[0]!,
-          k,
+          lines,
           deep,
           blocks,
           outs,

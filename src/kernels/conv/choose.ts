@@ -20,8 +20,9 @@ export type { Algorithm } from './estimate.ts';
 export type WeightGradAlgorithm = Exclude<Algorithm, 'across'>;
 
 /**
- * Those that add all products of a sum one after the other, in the same order, to the bias: they give the same bits. Only
- * among them threads decide, as results must not depend on their number.
+ * Those that add all products of a sum one after the other, if there is one input channel in the same order, to the bias:
+ * they give the same bits. Only among them threads decide, as results must not depend on their number; with more channels
+ * all have as many parts as there are threads.
  */
 export const inOrder: ReadonlySet<Algorithm> = new Set(['direct', 'channels', 'depthwise', 'across']);
 
@@ -34,7 +35,7 @@ export const chooseCorrelation = (machine: Machine, correlation: Correlation, th
   if (order !== null) return order;
   const all = [...estimates(machine, correlation)];
   const best = least(all, 1);
-  return inOrder.has(best)
+  return correlation.taps.channels.size === 1 && inOrder.has(best)
     ? least(
         all.filter(([algorithm]) => inOrder.has(algorithm)),
         threads,

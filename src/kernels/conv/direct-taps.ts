@@ -12,25 +12,32 @@ import type { Correlation } from './correlation.ts';
 /**
  * For each panel of so many output channels its taps, tap after tap: k × channels, widened to what one computes with.
  * Each group begins a panel; in its last one the last channel may be there more than once.
+ *
+ * @param order  in which the taps follow one another, the last walk fastest
  */
-export const packedTaps = (correlation: Correlation, channels: number): Storage => {
+export const packedTaps = (correlation: Correlation, channels: number, order?: readonly Walk[]): Storage => {
   const { taps, groups } = correlation;
   const size = Math.ceil(taps.out.size / channels) * channels;
   const walks = [
     { size: groups, step: taps.group },
     { ...taps.out, size, distinct: taps.out.size },
   ];
-  return packedPanels(correlation, channels, walks);
+  return packedPanels(correlation, channels, walks, order);
 };
 
 /** The same in panels of so many neighbours of any walks over output channels. */
-export const packedPanels = ({ out, taps }: Correlation, width: number, walks: readonly Walk[]): Storage => {
+export const packedPanels = (
+  { out, taps }: Correlation,
+  width: number,
+  walks: readonly Walk[],
+  order: readonly Walk[] = [taps.channels, taps.rows, taps.columns],
+): Storage => {
   const element = loadedElement[storageOf[out.dtype]];
   const bytes = elementBytes[element];
   const k = taps.channels.size * taps.rows.size * taps.columns.size;
   const across = { walks };
   const panels = axisSize(across) / width;
-  const depth = { walks: [taps.channels, taps.rows, taps.columns] };
+  const depth = { walks: order };
   const pack = (into: Storage): void => {
     if (k === 0) return;
     launch(

@@ -8,7 +8,7 @@ import { elementCount, storageOf, type View } from '../../device/view.ts';
 import { elementBytes, loadedElement, type ElementType, type Machine } from '../../lang/index.ts';
 import { cycles, productCycles, tileFor, tileOf } from '../gemm-tile.ts';
 import { acrossCycles, isAcross } from './across.ts';
-import { channelsTile, isForChannels } from './channels.ts';
+import { channelsCycles, channelsTile, isForChannels } from './channels.ts';
 import { CHUNK_BYTES, extentOf, isInside, type Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { directCycles } from './direct.ts';
@@ -186,7 +186,7 @@ const CHANNELS_STEP = 1.1;
 const TURNED_VECTOR = 10;
 
 const channels = (facts: Facts): number => {
-  const { machine, correlation, element, bytes, lanes, images, groups, outs, k, height, width } = facts;
+  const { machine, correlation, element, bytes, lanes, images, groups, outs, height, width } = facts;
   const tile = channelsTile(machine, element, outs, height, width);
   const panels = Math.ceil(outs / lanes / tile.vectors);
   const perTile = Math.max(1, (tile.pixels * correlation.stride[1] * bytes) / LINE);
@@ -194,7 +194,8 @@ const channels = (facts: Facts): number => {
   return (
     images *
       groups *
-      (CHANNELS_STEP * k * tile.cycles + TURNED_VECTOR * height * width * Math.ceil(outs / lanes)) +
+      (CHANNELS_STEP * channelsCycles(correlation, tile) +
+        TURNED_VECTOR * height * width * Math.ceil(outs / lanes)) +
     rereading(facts, facts.inside, lines, panels) +
     (facts.inside ? inPlace(facts) : paddingOf(facts, 1))
   );
