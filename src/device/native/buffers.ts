@@ -2,14 +2,32 @@
 import { LINE } from '../allocator.ts';
 import { Kept, sizeClass, type Block, type BlockSource } from './blocks.ts';
 
-/** Up to so many bytes a block is cut from a slab, as making a buffer takes as long as all else that a small op does. */
-const SMALL = 1024;
-const SLAB = 16 * 1024;
+/**
+ * Blocks of up to so many bytes are cut from slabs, as making a buffer takes as long as all else that a small op does. A
+ * block that is in use keeps its whole slab, so slabs are not larger than saves time. (Measured on x.neg(), with slabs and
+ * with a buffer for each block: 2 KiB 1.1 and 1.9 µs, 4 KiB 1.6 and 2.4, 8 KiB 1.5 and 2.9, and 16 KiB 2.8 in both ways.)
+ */
+const slabSizes = [
+  { most: 1024, slab: 16 * 1024 },
+  { most: 8 * 1024, slab: 64 * 1024 },
+] as const;
+
+/** What blocks of some sizes are cut from. */
+interface Slab {
+  readonly most: number;
+  readonly size: number;
+  block: Block | null;
+  used: number;
+}
 
 export class Buffers implements BlockSource {
   private readonly kept = new Kept();
-  private slab: Block | null = null;
-  private slabUsed = 0;
+  private readonly slabs = slabSizes.map(({ most, slab }): Slab => ({
+    most,
+    size: slab,
+    block: null,
+    used: 0,
+  }));
 
   /** @param addressOf  where a buffer's first byte is */
   constructor(private readonly addressOf: (buffer: ArrayBuffer) => number) {}
@@ -20,7 +38,10 @@ export class Buffers implements BlockSource {
 
   take(bytes: number): Block {
     const size = sizeClass(bytes);
-    return this.kept.take(size) ?? (size <= SMALL ? this.cut(size) : bufferOf(size, this.addressOf));
+    const kept = this.kept.take(size);
+    if (kept !== undefined) return kept;
+    for (const slab of this.slabs) if (size <= slab.most) return this.cut(slab, size);
+    return bufferOf(size, this.addressOf);
   }
 
   give(block: Block, bytes: number): void {
@@ -28,14 +49,14 @@ export class Buffers implements BlockSource {
   }
 
   /** A piece of the slab: its neighbours keep each other from being collected. */
-  private cut(size: number): Block {
-    if (this.slab === null || this.slabUsed + size > SLAB) {
-      this.slab = bufferOf(SLAB, this.addressOf);
-      this.slabUsed = 0;
+  private cut(slab: Slab, size: number): Block {
+    if (slab.block === null || slab.used + size > slab.size) {
+      slab.block = bufferOf(slab.size, this.addressOf);
+      slab.used = 0;
     }
-    const { buffer, begin, address } = this.slab;
-    const used = this.slabUsed;
-    this.slabUsed += size;
+    const { buffer, begin, address } = slab.block;
+    const { used } = slab;
+    slab.used += size;
     return { buffer, begin: begin + used, address: address + used };
   }
 }
