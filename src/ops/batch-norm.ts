@@ -1,7 +1,7 @@
 /** Batch normalisation: each channel to zero mean and unit variance, then scaled and shifted. */
 import { isGradEnabled, noGrad } from '../autograd/mode.ts';
 import { call, defineOp } from '../autograd/op.ts';
-import { dtypes } from '../dtype.ts';
+import { dtypes, type DType } from '../dtype.ts';
 import { RuntimeError, ValueError } from '../errors.ts';
 import * as math from '../kernels/math/index.ts';
 import { allocate } from '../tensor/create.ts';
@@ -26,6 +26,10 @@ interface Statistics {
   readonly ofBatch: boolean;
 }
 
+/** 1 / √(variance + eps) in one pass, as between large operations each small one takes long: its code is in no cache. */
+const scaleFrom = (variance: Tensor, eps: number, dtype: DType): Tensor =>
+  mapOperands(math.rsqrtSum, [variance], { dtype, scalars: [eps] });
+
 /** A vector over channels, in a shape that broadcasts over [N, C, …]. */
 const perChannel = (v: Tensor, like: { readonly shape: readonly number[] }): Tensor =>
   v.view(like.shape.map((_, axis) => (axis === 1 ? -1 : 1)));
@@ -41,8 +45,7 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
   forward: ({ x, weight, bias }, { mean, scale }) => {
     // One multiply-add per element: x · a + b with a = scale · weight, b = bias − mean · a.
     const a = weight === null ? scale : scale.mul(weight.detach());
-    const b = mean.mul(a).neg();
-    const shift = bias === null ? b : b.add(bias.detach());
+    const shift = mapOperands(math.subMul, [bias ?? 0, mean, a]);
     return noGrad(() =>
       mapOperands(math.mulAdd, [x.detach(), perChannel(a, x), perChannel(shift, x)], { dtype: x.dtype }),
     );
@@ -168,7 +171,7 @@ export const batchNorm = (
   const compute = x.dtype === 'float64' ? 'float64' : 'float32';
   const statistics = noGrad((): Statistics => {
     if (!ofBatch)
-      return { mean: runningMean.to(compute), scale: runningVar.to(compute).add(eps).rsqrt(), ofBatch };
+      return { mean: runningMean.to(compute), scale: scaleFrom(runningVar, eps, compute), ofBatch };
     const mean = allocate([channels], compute, x.device);
     const variance = allocate([channels], compute, x.device);
     backendOf(x.device).moments(mean, variance, x, otherAxes(x));
@@ -176,7 +179,7 @@ export const batchNorm = (
       if (runningMean) blend(runningMean, mean, momentum);
       if (runningVar) blend(runningVar, variance.mul(count / (count - 1)), momentum);
     }
-    return { mean, scale: variance.add(eps).rsqrt(), ofBatch };
+    return { mean, scale: scaleFrom(variance, eps, compute), ofBatch };
   });
   return call(batchNormOp, { x, weight, bias }, statistics);
 };

@@ -11,6 +11,8 @@ export const addScaled = (x: Value, y: Value, alpha: Value): Value => x.add(y.mu
 /** x · a + b, rounded once where the machine can. */
 export const mulAdd = (x: Value, a: Value, b: Value): Value =>
   isFloat(x.type.element) ? x.fma(a, b) : x.mul(a).add(b);
+/** c − a · b, rounded twice. */
+export const subMul = (c: Value, a: Value, b: Value): Value => c.sub(a.mul(b));
 /** x + value · (a · b) */
 export const addcmul = (x: Value, a: Value, b: Value, value: Value): Value => x.add(a.mul(b).mul(value));
 /** x + value · (a / b) */
@@ -37,6 +39,9 @@ export const square = (x: Value): Value => x.mul(x);
 export const reciprocal = (x: Value): Value => like(x, 1).div(x);
 export const sqrt = (x: Value): Value => x.sqrt();
 export const rsqrt = (x: Value): Value => like(x, 1).div(x.sqrt());
+
+/** 1 / √(x + y) */
+export const rsqrtSum = (x: Value, y: Value): Value => rsqrt(x.add(y));
 
 /** NaN if either is NaN. */
 export const maximum = (x: Value, y: Value): Value => x.max(y);

@@ -28,6 +28,8 @@ export const addcdiv = expression('addcdiv', arithmetic.addcdiv);
 export const lerp = expression('lerp', arithmetic.lerp);
 /** x · a + b */
 export const mulAdd = expression('mulAdd', arithmetic.mulAdd);
+/** c − a · b */
+export const subMul = expression('subMul', arithmetic.subMul);
 /** Operands: gradient, its mean, x, the mean of x, factor of the distance, factor of all. */
 export const normalizeGrad = expression('normalizeGrad', arithmetic.normalizeGrad);
 export const truncDivide = expression('truncDivide', arithmetic.truncDivide);
@@ -42,6 +44,8 @@ export const square = expression('square', arithmetic.square);
 export const reciprocal = expression('reciprocal', arithmetic.reciprocal);
 export const sqrt = expression('sqrt', arithmetic.sqrt);
 export const rsqrt = expression('rsqrt', arithmetic.rsqrt);
+/** Scalars: what is added to the operand before. */
+export const rsqrtSum = expression('rsqrtSum', arithmetic.rsqrtSum);
 export const maximum = expression('maximum', arithmetic.maximum);
 export const minimum = expression('minimum', arithmetic.minimum);
 /** Scalars: low, high. */
