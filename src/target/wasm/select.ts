@@ -93,16 +93,16 @@ class Selection {
   /** Blocks that are open, and how many were at the one that ends behind the innermost loop. */
   private depth = 0;
   private exit = 0;
+  /** The local of the innermost loop's counter, and how many ways out of that loop there are. */
+  private counter: number | undefined;
+  private settled = 0;
   private readonly uses: Uses;
-  /** The number of a parameter that is a tensor. */
-  private readonly anAddress: number;
 
   constructor(
     kernel: Kernel,
     private readonly relaxed: boolean,
   ) {
     this.uses = usesOf(kernel);
-    this.anAddress = kernel.parameters.findIndex(({ kind }) => kind === 'tensor');
   }
 
   finish(): { readonly locals: Frame['locals']; readonly body: Code } {
@@ -162,14 +162,15 @@ class Selection {
 
   /**
    * A way out of the loop that is never taken: V8 places arithmetic in the last block that comes before all uses, and the
-   * code behind the loop is one. It asks for the upper half of an address, which is zero, and asks memory, since V8
-   * would not ask the same register twice.
+   * code behind the loop is one. It asks whether the counter is one of the last numbers of 32 bits, which no address and
+   * no count is: one comparison on a register, which V8 cannot make before the loop, and another number each time, since
+   * it would not ask the same twice.
    */
   private settle(): void {
-    if (this.anAddress < 0) return;
+    if (this.counter === undefined) return;
     this.flush();
-    const upperHalf = 8 * this.anAddress + 4;
-    this.code.push(...op(['i32.load', { offset: upperHalf }], get(ARGS)), ['br_if', this.depth - this.exit]);
+    this.settled++;
+    this.code.push(...op('i32.eq', get(this.counter), i32(-this.settled)), ['br_if', this.depth - this.exit]);
   }
 
   /** Leaves the result on its way to its only use, if it has just one; otherwise it goes into its local. */
@@ -382,14 +383,19 @@ class Selection {
     const leaves = surelyTaken && body.some(({ op }) => op === 'settle');
     if (leaves) this.code.push(['block']);
     this.code.push(['loop']);
-    const outside = { inLoop: this.frame.inLoop, depth: this.depth, exit: this.exit };
-    this.exit = outside.depth + (leaves || !surelyTaken ? 1 : 0);
+    const { counter: outerCounter, settled, depth, exit } = this;
+    const { inLoop } = this.frame;
+    this.counter = at;
+    this.settled = 0;
+    this.exit = depth + (leaves || !surelyTaken ? 1 : 0);
     this.depth = this.exit + 1;
     this.frame.inLoop = true;
     this.block(body);
-    this.frame.inLoop = outside.inLoop;
-    this.exit = outside.exit;
-    this.depth = outside.depth;
+    this.frame.inLoop = inLoop;
+    this.counter = outerCounter;
+    this.settled = settled;
+    this.exit = exit;
+    this.depth = depth;
     const next: Code = [...op('i32.add', get(at), i32(step)), ['local.tee', at]];
     this.code.push(...again(next), ['br_if', 0], ['end']);
     if (leaves || !surelyTaken) this.code.push(['end']);

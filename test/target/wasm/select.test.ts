@@ -177,8 +177,9 @@ describe('code', () => {
         f32.load
         f32.add
         local.set $sum
-        local.get $args
-        i32.load offset=4
+        local.get $i
+        i32.const -1
+        i32.eq
         br_if 1
         local.get $sum
         local.get $p0
