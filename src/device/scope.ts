@@ -46,6 +46,7 @@ export class Scope implements Disposable, SlotScope {
   }
 
   hold(slot: Slot): void {
+    if (slot.owner.collects === true) return;
     if (isV8s(slot)) {
       if (slot.native === 0 || this.outsideBytes + slot.size > HELD_BYTES) return;
       this.outsideBytes += slot.size;

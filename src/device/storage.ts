@@ -35,6 +35,8 @@ export interface Slot {
 
 /** Who has slots' bytes. */
 export interface SlotOwner {
+  /** Whether it notices by itself when nobody uses any of them; so no scope needs to give them back. */
+  readonly collects?: boolean;
   /** The slot is given back: its bytes are free. */
   release(slot: Slot): void;
   /** Copies the bytes out, and has nothing to do with the slot any more. */

@@ -95,7 +95,7 @@ describe.each([
   it('frees a disposed storage at once, and refuses to use it', () => {
     const heap = heapOf(MEBIBYTE);
     const before = heap.stats().residentBytes;
-    const storage = heap.allocate(1000);
+    const storage = heap.allocate(2000);
     storage.dispose();
     storage.dispose();
     expect(heap.stats().residentBytes).toBe(before);
@@ -172,6 +172,45 @@ describe.each([
       /^out of memory: 8589934592 bytes were asked for, 6400 of 1048576 are in use by 1 tensors/,
     );
     expect(kept.disposed).toBe(false);
+  });
+
+  it('keeps what small storages hold apart, in little memory, while others of them come and go', () => {
+    const heap = heapOf(8 * MEBIBYTE);
+    const random = numbers(2);
+    const living: Storage[] = [];
+    for (let k = 0; k < 200_000; k++) {
+      const storage = heap.allocate(Math.floor(random() * 1200));
+      if (k % 1000 !== 0) continue;
+      fill(heap, storage, living.length);
+      living.push(storage);
+    }
+    living.forEach((storage, value) => expect(holds(heap, storage, value)).toBe(true));
+    expect(heap.stats().heapBytes).toBeLessThanOrEqual(16 * MEBIBYTE);
+  });
+
+  it('refuses a small storage that was disposed, and leaves its neighbours alone', () => {
+    const heap = heapOf(MEBIBYTE);
+    const [before, disposed, after] = [heap.allocate(4), heap.allocate(4), heap.allocate(4)];
+    fill(heap, before, 1);
+    fill(heap, after, 2);
+    disposed.dispose();
+    disposed.dispose();
+    fill(heap, heap.allocate(4), 3);
+    expect(() => heap.bytes(disposed)).toThrow(/memory was given back/);
+    expect(holds(heap, before, 1)).toBe(true);
+    expect(holds(heap, after, 2)).toBe(true);
+  });
+
+  it('hands a small storage over with what it holds', () => {
+    const heap = heapOf(MEBIBYTE);
+    const [storage, neighbour] = [heap.allocate(12), heap.allocate(12)];
+    fill(heap, storage, 1);
+    fill(heap, neighbour, 2);
+    const bytes = new Uint8Array(12);
+    storage.slot.owner.surrender(storage.slot, bytes);
+    expect(bytes.every((byte) => byte === 1)).toBe(true);
+    expect(storage.slot.address).toBe(0);
+    expect(holds(heap, neighbour, 2)).toBe(true);
   });
 
   it('gives storages of no bytes, too', () => {
