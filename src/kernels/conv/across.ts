@@ -12,7 +12,6 @@ import { elementBytes, loadedElement, type ElementType, type Machine } from '../
 import { region } from '../arguments.ts';
 import { epilogueForm } from '../epilogue.ts';
 import { offsetTable, type Walk } from '../gemm-offsets.ts';
-import { stepCycles } from '../gemm-tile.ts';
 import { keptTable } from '../tables.ts';
 import { acrossKernel, ROW_ENTRIES, type AcrossForm } from './across-kernel.ts';
 import type { Correlation } from './correlation.ts';
@@ -164,6 +163,12 @@ const rowsOf = (
  */
 const TURNED: Readonly<Record<number, number>> = { 64: 10, 32: 10, 16: 4 };
 
+/** What a tap takes beside its multiplications. Few of them may wait for each other: those of the next tile do not. */
+const TAP = 0.5;
+
+/** For a byte that does not stay in the second cache, and each lane: as many planes are gone through at once. */
+const FAR_BYTE = 0.003;
+
 /** Estimated cycles. */
 export const acrossCycles = (
   machine: Machine,
@@ -182,6 +187,12 @@ export const acrossCycles = (
     const first = Math.max(0, Math.ceil(-top / dilation[0]));
     tapRows += Math.max(0, Math.min(taps.rows.size, Math.ceil((inputHeight - top) / dilation[0])) - first);
   }
-  const steps = tapRows * Math.ceil(width / pixels) * taps.columns.size * stepCycles(pixels, 1, pixels / 2);
-  return images * Math.ceil(groups / lanes) * (TURNED[machine.vectorBytes]! * turned + taps.out.size * steps);
+  const tiles = tapRows * Math.ceil(width / pixels);
+  const steps = tiles * taps.columns.size * (pixels / 2 + TAP);
+  const bytes = elementBytes[element] * (elementCount(input.shape) + elementCount(out.shape));
+  const fetched = bytes > machine.l2 ? FAR_BYTE * lanes * bytes : 0;
+  return (
+    images * Math.ceil(groups / lanes) * (TURNED[machine.vectorBytes]! * turned + taps.out.size * steps) +
+    fetched
+  );
 };

@@ -4,12 +4,15 @@ import { getNumThreads } from '../../device/threads/number.ts';
 import type { View } from '../../device/view.ts';
 import { tileOf } from '../gemm-tile.ts';
 import { isAcross } from './across.ts';
+import type { ConvGeometry } from '../../device/backend.ts';
+import { apartCycles, areApart } from './apart.ts';
 import { isForChannels } from './channels.ts';
 import { channelsWeightTile } from './channels-weight-grad.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { isStridedDepthwise } from './depthwise-input-grad.ts';
 import { elementOf, estimates, isWinograd, tileSizes, type Algorithm, type Estimate } from './estimate.ts';
+import { inputGrad } from './input-grad.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
 import { pointsOf } from './winograd/layout.ts';
 import type { TileSize } from './winograd/matrices.ts';
@@ -122,9 +125,22 @@ const channelsWeightCost = (machine: Machine, { out, taps }: Correlation): numbe
   return 2 * (pixelsOf(out) * (tile.cycles + packing) + WEIGHT.turnedSum * lines * taps.columns.size * outs);
 };
 
-/** An input's gradient: the parts of `input-grad.ts`, or one kernel that computes all of them. */
-export const chooseInputGrad = (...args: Parameters<typeof isStridedDepthwise>): 'parts' | 'depthwise' =>
-  (ordered === null || ordered === 'depthwise') && isStridedDepthwise(...args) ? 'depthwise' : 'parts';
+/** An input's gradient: the parts of `input-grad.ts`, or one kernel, or one product, that computes all of them. */
+export const chooseInputGrad = (
+  machine: Machine,
+  gradInput: View,
+  grad: View,
+  weight: View,
+  geometry: ConvGeometry,
+): 'parts' | 'depthwise' | 'apart' => {
+  const args = [gradInput, grad, weight, geometry] as const;
+  if ((ordered === null || ordered === 'depthwise') && isStridedDepthwise(...args)) return 'depthwise';
+  if (!areApart(...args)) return 'parts';
+  if (ordered !== null) return ordered === 'implicit' ? 'apart' : 'parts';
+  const parts = inputGrad(...args).map((part) => [...estimates(machine, part).values()]);
+  const inParts = parts.reduce((sum, all) => sum + Math.min(...all.map(({ cycles }) => cycles)), 0);
+  return apartCycles(machine, grad, weight, geometry.groups) < inParts ? 'apart' : 'parts';
+};
 
 /** The plain algorithm, unless one of Winograd's that applies is estimated to take less. */
 const cheapest = <Plain extends Algorithm>(

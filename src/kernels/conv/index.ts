@@ -12,6 +12,7 @@ import {
 } from './choose.ts';
 import type { Correlation } from './correlation.ts';
 import { acrossCorrelation } from './across.ts';
+import { apartInputGrad } from './apart.ts';
 import { channelsCorrelation } from './channels.ts';
 import { channelsWeightGrad } from './channels-weight-grad.ts';
 import { depthwiseCorrelation } from './depthwise.ts';
@@ -39,9 +40,16 @@ export const conv2d = (
 };
 
 export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void => {
-  if (chooseInputGrad(gradInput, grad, weight, geometry) === 'depthwise')
-    depthwiseInputGrad(gradInput, grad, weight, geometry);
-  else for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
+  switch (chooseInputGrad(currentTarget().machine, gradInput, grad, weight, geometry)) {
+    case 'depthwise':
+      depthwiseInputGrad(gradInput, grad, weight, geometry);
+      break;
+    case 'apart':
+      apartInputGrad(gradInput, grad, weight, geometry);
+      break;
+    case 'parts':
+      for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
+  }
 };
 
 export const conv2dWeightGrad = (gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void => {
