@@ -95,7 +95,7 @@ describe.each([
   it('frees a disposed storage at once, and refuses to use it', () => {
     const heap = heapOf(MEBIBYTE);
     const before = heap.stats().residentBytes;
-    const storage = heap.allocate(2000);
+    const storage = heap.allocate(20_000);
     storage.dispose();
     storage.dispose();
     expect(heap.stats().residentBytes).toBe(before);
@@ -167,9 +167,9 @@ describe.each([
 
   it('says what is in use when there is no room', () => {
     const heap = heapOf(MEBIBYTE);
-    const kept = heap.allocate(6400);
+    const kept = heap.allocate(64_000);
     expect(() => heap.allocate(2 ** 33)).toThrow(
-      /^out of memory: 8589934592 bytes were asked for, 6400 of 1048576 are in use by 1 tensors/,
+      /^out of memory: 8589934592 bytes were asked for, 64000 of 1048576 are in use by 1 tensors/,
     );
     expect(kept.disposed).toBe(false);
   });
@@ -179,7 +179,7 @@ describe.each([
     const random = numbers(2);
     const living: Storage[] = [];
     for (let k = 0; k < 200_000; k++) {
-      const storage = heap.allocate(Math.floor(random() * 1200));
+      const storage = heap.allocate(Math.floor(10_000 * random() ** 3));
       if (k % 1000 !== 0) continue;
       fill(heap, storage, living.length);
       living.push(storage);
