@@ -254,12 +254,18 @@ const winograd = (facts: Facts, m: TileSize): number => {
 };
 
 /** A dilation parts rows and columns. */
-const tilesAlong = (size: number, dilation: number, m: TileSize): number[] =>
+export const tilesAlong = (size: number, dilation: number, m: TileSize): number[] =>
   Array.from({ length: Math.min(dilation, size) }, (_, first) =>
     Math.ceil(Math.ceil((size - first) / dilation) / m),
   );
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+export const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** Elements of all padded images. */
+export const extentOfAll = (correlation: Correlation): number => {
+  const { rows, columns } = extentOf(correlation, 0, correlation.out.shape[2]!);
+  return correlation.out.shape[0]! * correlation.input.shape[1]! * rows * columns;
+};
 
 /** Whether Winograd's algorithms are for this correlation: 3 × 3 taps at stride 1, of whatever dilation. */
 export const isWinograd = ({ taps, stride }: Correlation): boolean =>
