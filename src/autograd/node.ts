@@ -2,7 +2,7 @@
 import type { DType } from '../dtype.ts';
 import { noGrad } from './mode.ts';
 import { denseOrder } from '../tensor/layout.ts';
-import { sameShape, Tensor, type GradNode, type TensorHook } from '../tensor/tensor.ts';
+import { Tensor, type GradNode, type TensorHook } from '../tensor/tensor.ts';
 
 /** Where a gradient goes: output number `slot` of a node, with the shape and dtype that it must have there. */
 export interface Edge {
@@ -88,9 +88,11 @@ export class AccumulateGrad extends Node {
     const { variable } = this;
     const { storage } = arrived;
     if (variable.grad !== null || variable.hooks_ !== null) return false;
-    if (!sameShape(arrived.strides, variable.strides)) return false;
+    const { shape, strides } = variable;
+    // Where there is but one element along an axis, the stride means nothing; the gradient gets the leaf's.
+    if (!arrived.strides.every((stride, axis) => stride === strides[axis] || shape[axis] === 1)) return false;
     if (storage.byteLength !== arrived.numel() * arrived.elementSize()) return false;
-    variable.grad = new Tensor(arrived.data_, arrived.device);
+    variable.grad = new Tensor({ ...arrived.data_, strides }, arrived.device);
     return true;
   }
 

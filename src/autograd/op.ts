@@ -14,6 +14,7 @@ export type Inputs = Readonly<Record<string, Tensor | null>>;
 /** What the gradient rules may know of an input that was not saved. */
 export interface Described {
   readonly shape: readonly number[];
+  readonly strides: readonly number[];
   readonly dtype: DType;
   readonly device: string;
 }
@@ -183,7 +184,11 @@ class OpNode<I extends Inputs, P> extends Node {
     for (const name of this.names) {
       const input = inputs[name] ?? null;
       next.push(edgeOf(input));
-      described[name] = input && { shape: input.shape, dtype: input.dtype, device: input.device };
+      if (input === null) described[name] = null;
+      else {
+        const { shape, strides, dtype, device } = input;
+        described[name] = { shape, strides, dtype, device };
+      }
     }
     this.next = next;
     this.described = described as { readonly [K in keyof I]: Described };

@@ -34,7 +34,7 @@ class Passage extends Node {
   constructor(tensors: readonly Tensor[]) {
     super();
     this.next = tensors.map(edgeOf);
-    this.described = tensors.map(({ shape, dtype, device }) => ({ shape, dtype, device }));
+    this.described = tensors.map(({ shape, strides, dtype, device }) => ({ shape, strides, dtype, device }));
   }
 
   /** What did not arrive is zero, as in PyTorch. */

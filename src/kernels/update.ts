@@ -25,24 +25,34 @@ export const update = (
   read: readonly View[],
   scalars: readonly number[],
 ): void => {
-  const [{ dtype, shape }] = changed as [View, ...View[]];
-  const count = elementCount(shape);
+  const [first] = changed as [View, ...View[]];
+  const { dtype } = first;
+  const count = elementCount(first.shape);
   if (count === 0) return;
-  const alike = isDense(changed[0]!) && [...changed, ...read].every((view) => sameStrides(view, changed[0]!));
-  const targets = changed.map((view) => (alike ? ([view, null] as const) : writable(view, true)));
-  const sources = read.map((view) => (alike ? view : contiguous(view)));
+  const alike = isDense(first) && areLike(first, changed) && areLike(first, read);
+  const { definition, targets, sources, numbers } = kernelOf(rule, dtype, changed, read, scalars);
   const args: Record<string, Region | number> = {};
-  targets.forEach(([view], k) => (args[`x${String(k)}`] = region(view)));
-  sources.forEach((view, k) => (args[`y${String(k)}`] = region(view)));
-  scalars.forEach((value, k) => (args[`scalar${String(k)}`] = value));
-  const definition = definitionOf(rule, dtype, changed.length, read.length, scalars.length);
+  const finishes: (() => void)[] = [];
+  for (let k = 0; k < changed.length; k++) {
+    if (alike) args[targets[k]!] = region(changed[k]!);
+    else {
+      const [view, finish] = writable(changed[k]!, true);
+      args[targets[k]!] = region(view);
+      finishes.push(finish);
+    }
+  }
+  for (let k = 0; k < read.length; k++) args[sources[k]!] = region(alike ? read[k]! : contiguous(read[k]!));
+  for (let k = 0; k < scalars.length; k++) args[numbers[k]!] = scalars[k]!;
   const bytes = (2 * changed.length + read.length) * dtypes[dtype].bytes;
   launchNamed(definition, args, count, { grain: grainOf({ bytes }) });
-  for (const [, finish] of targets) finish?.();
+  for (const finish of finishes) finish();
 };
 
-const sameStrides = ({ strides }: View, { strides: others }: View): boolean =>
-  strides.every((stride, axis) => stride === others[axis]);
+const areLike = ({ strides }: View, views: readonly View[]): boolean => {
+  for (const { strides: others } of views)
+    for (let axis = 0; axis < strides.length; axis++) if (strides[axis] !== others[axis]) return false;
+  return true;
+};
 
 /** Whether the elements, in whatever order, fill a stretch of memory. */
 const isDense = ({ shape, strides }: View): boolean => {
@@ -50,32 +60,43 @@ const isDense = ({ shape, strides }: View): boolean => {
   return last + 1 === elementCount(shape) && shape.every((size, axis) => size === 1 || strides[axis] !== 0);
 };
 
-const definitions = new WeakMap<UpdateRule, Map<DType, KernelDefinition>>();
+/** A rule's kernel for a dtype, and the names of its parameters. */
+interface UpdateKernel {
+  readonly definition: KernelDefinition;
+  readonly targets: readonly string[];
+  readonly sources: readonly string[];
+  readonly numbers: readonly string[];
+}
 
-const definitionOf = (
+const kernels = new WeakMap<UpdateRule, Map<DType, UpdateKernel>>();
+
+const kernelOf = (
   rule: UpdateRule,
   dtype: DType,
-  changed: number,
-  read: number,
-  scalars: number,
-): KernelDefinition => {
-  let ofRule = definitions.get(rule);
-  if (ofRule === undefined) definitions.set(rule, (ofRule = new Map<DType, KernelDefinition>()));
-  let definition = ofRule.get(dtype);
-  if (definition === undefined)
-    ofRule.set(dtype, (definition = updateKernel(rule, dtype, changed, read, scalars)));
-  return definition;
+  changed: readonly View[],
+  read: readonly View[],
+  scalars: readonly number[],
+): UpdateKernel => {
+  let ofRule = kernels.get(rule);
+  if (ofRule === undefined) kernels.set(rule, (ofRule = new Map<DType, UpdateKernel>()));
+  let made = ofRule.get(dtype);
+  if (made === undefined) {
+    const names = (letter: string, { length }: readonly unknown[]): string[] =>
+      unroll(length, (k) => `${letter}${String(k)}`);
+    const [targets, sources, numbers] = [names('x', changed), names('y', read), names('scalar', scalars)];
+    const definition = updateKernel(rule, dtype, targets, sources, numbers);
+    ofRule.set(dtype, (made = { definition, targets, sources, numbers }));
+  }
+  return made;
 };
 
 const updateKernel = (
   rule: UpdateRule,
   dtype: DType,
-  changed: number,
-  read: number,
-  scalars: number,
+  targets: readonly string[],
+  sources: readonly string[],
+  numbers: readonly string[],
 ): KernelDefinition => {
-  const names = (letter: string, count: number): string[] => unroll(count, (k) => `${letter}${String(k)}`);
-  const [targets, sources, numbers] = [names('x', changed), names('y', read), names('scalar', scalars)];
   const spec: Record<string, Spec[string]> = {};
   for (const name of targets) spec[name] = inout(storageOf[dtype]);
   for (const name of sources) spec[name] = input(storageOf[dtype]);

@@ -1,5 +1,5 @@
 /** Products of matrices, batches of them, and vectors. */
-import { call, defineOp } from '../autograd/op.ts';
+import { call, defineOp, type Described } from '../autograd/op.ts';
 import { elementCount } from '../device/view.ts';
 import { dtypes } from '../dtype.ts';
 import { RuntimeError } from '../errors.ts';
@@ -33,9 +33,15 @@ export const matmulOp = defineOp<Product>({
     return out;
   },
   stepwise: () => true,
-  backward: (grad, { a, b }) => ({
-    a: () => product(grad, b.transpose(-1, -2), null),
-    b: () => product(a.transpose(-1, -2), grad, null),
+  backward: (grad, { a, b }, _, { a: left, b: right }) => ({
+    a: () =>
+      isTurned(left)
+        ? product(b, grad.transpose(-1, -2), null).transpose(-1, -2)
+        : product(grad, b.transpose(-1, -2), null),
+    b: () =>
+      isTurned(right)
+        ? product(grad.transpose(-1, -2), a, null).transpose(-1, -2)
+        : product(a.transpose(-1, -2), grad, null),
     bias: () => grad.sum(grad.shape.map((_, axis) => axis).slice(0, -1)),
   }),
   samples: [
@@ -43,6 +49,10 @@ export const matmulOp = defineOp<Product>({
     { inputs: { a: [3, 4], b: [4, 2], bias: [2] }, params: undefined },
   ],
 });
+
+/** Whether columns follow one another in memory, as of a weight that is used transposed: its gradient is laid out so, too. */
+const isTurned = ({ shape, strides }: Described): boolean =>
+  strides.at(-2) === 1 && strides.at(-1) === shape.at(-2)!;
 
 const product = (a: Tensor, b: Tensor, bias: Tensor | null): Tensor =>
   call(matmulOp, { a, b, bias }, undefined);

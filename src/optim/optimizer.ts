@@ -61,12 +61,15 @@ export abstract class Optimizer<Options extends object, State extends object> {
         for (const parameter of group.params) {
           const { grad } = parameter;
           if (grad === null) continue;
-          // What is computed on the way is given back at once, but not what the optimizer remembers.
+          if (!isHalf(parameter.dtype)) {
+            this.update(parameter, parameter, grad, group);
+            continue;
+          }
+          // The float32 copies are given back at once, but not what the optimizer remembers.
           scope(() => {
-            const half = isHalf(parameter.dtype);
-            const values = half ? parameter.to('float32') : parameter;
-            this.update(parameter, values, half ? grad.to('float32') : grad, group);
-            if (half) parameter.copy_(values);
+            const values = parameter.to('float32');
+            this.update(parameter, values, grad.to('float32'), group);
+            parameter.copy_(values);
             return this.state.get(parameter);
           });
         }

@@ -88,6 +88,30 @@ describe.each(availableTargets())('gradients that only the walk holds, on %s', (
     const w = flow.arange(20).view([4, 5]).to('float32').requiresGrad_();
     x.matmul(w.t()).sum().backward();
     expect(w.grad!.strides).toEqual([5, 1]);
+    // Already on the way: nothing is turned around at last.
+    const turned = w.detach().t().requiresGrad_();
+    x.matmul(turned).sum().backward();
+    expect(turned.grad!.strides).toEqual([1, 5]);
+    expect(turned.grad!.tolist()).toEqual(w.grad!.t().tolist());
+    const [ofTurned] = flow.autograd.grad(x.matmul(turned).sum(), turned);
+    expect(ofTurned!.strides).toEqual([1, 5]);
+    const [ofLeft] = flow.autograd.grad(
+      turned
+        .t()
+        .t()
+        .matmul(flow.ones([4, 2]))
+        .sum(),
+      turned,
+    );
+    expect(ofLeft!.strides).toEqual([1, 5]);
+    // Along an axis of one element any stride will do; the leaf's is what it gets.
+    const taps = flow.ones([4, 1, 3, 3]).requiresGrad_();
+    flow
+      .conv2d(flow.ones([2, 1, 5, 5]), taps)
+      .sum()
+      .backward();
+    expect(taps.grad!.strides).toEqual([9, 9, 3, 1]);
+    expect(taps.grad!.tolist()).toEqual(flow.full([4, 1, 3, 3], 18).tolist());
     const t = flow.arange(20).view([4, 5]).to('float32').t().detach().requiresGrad_();
     t.mul(2).exp().contiguous().sum().backward();
     expect(t.grad!.strides).toEqual([1, 5]);

@@ -232,6 +232,20 @@ describe('each fill', () => {
     expect(half.every((bits) => bits === 0x3c00)).toBe(true);
   });
 
+  it('coin tosses from the middle of a block on, as if each were drawn by itself, and what is drawn then', () => {
+    const [many, single] = [fresh(), fresh()];
+    for (const generator of [many, single]) for (let k = 0; k < 101; k++) generator.random32();
+    for (const dtype of ['float32', 'int64'] as const) {
+      const out = empty(dtype, 1500);
+      bernoulliFill(out, dtype, 0.3, many);
+      expect(Array.from(out, Number)).toEqual(
+        Array.from({ length: 1500 }, () => (single.random53() < 0.3 ? 1 : 0)),
+      );
+    }
+    expect(many.random32()).toBe(single.random32());
+    expect(many.getState()).toEqual(single.getState());
+  });
+
   it('a permutation of 100 000', () => {
     expectDrawn(randperm(random.randperm.n, fresh()), random.randperm, 'permutation');
     expect(randperm(0, fresh())).toHaveLength(0);

@@ -26,8 +26,9 @@ const KEPT_BYTES = 256 * 2 ** 20;
  * eighth of a block is unused, and if it is large it takes no memory, as it is never touched.
  */
 export const sizeClass = (bytes: number): number => {
-  const step = Math.max(2 ** (Math.floor(Math.log2(bytes)) - 3), LINE);
-  return Math.max(Math.ceil(bytes / step) * step, LINE);
+  const step = bytes < 2 ** 31 ? (2 ** 28) >>> Math.clz32(bytes) : 2 ** (Math.floor(Math.log2(bytes)) - 3);
+  const whole = step > LINE ? step : LINE;
+  return Math.max(Math.ceil(bytes / whole) * whole, LINE);
 };
 
 /** Blocks of one size that were given back. */

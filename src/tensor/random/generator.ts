@@ -76,6 +76,11 @@ export class Generator {
     return this.#engine.next();
   }
 
+  /** The next draws of 32 bits, as many as there is room for: in less time than one by one. */
+  fill32(out: Uint32Array): void {
+    this.#engine.fill(out);
+  }
+
   /** The next 64 bits, 0 … 2⁶⁴−1: two 32-bit draws, the high one first. */
   random64(): bigint {
     const high = BigInt(this.random32());

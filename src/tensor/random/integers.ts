@@ -117,13 +117,24 @@ export function bernoulliFill(array: Elements, dtype: DType, p: number, generato
     throw new RuntimeError(`bernoulli_ expects p to be in [0, 1], but got p=${general(p)}`);
   }
   const one = elementOf(dtype)(1);
-  if (array instanceof BigInt64Array) {
-    const words = wordsOf(array.fill(0n));
-    for (let i = 0; i < words.length; i += 2) words[i] = generator.random53() < p ? one : 0;
-  } else {
-    for (let i = 0; i < array.length; i++) array[i] = generator.random53() < p ? one : 0;
+  // Of an int64 every second word is its low one.
+  const [out, step] = array instanceof BigInt64Array ? [wordsOf(array.fill(0n)), 2] : [array, 1];
+  // As integers: p · 2⁵³ is one or lies between two.
+  const bound = p * 2 ** 53;
+  for (let begin = 0; begin < array.length; begin += TOGETHER) {
+    const count = Math.min(TOGETHER, array.length - begin);
+    const draws = words.subarray(0, 2 * count);
+    generator.fill32(draws);
+    for (let i = 0; i < count; i++) {
+      const draw = (draws[2 * i]! & 0x1fffff) * 2 ** 32 + draws[2 * i + 1]!;
+      out[(begin + i) * step] = draw < bound ? one : 0;
+    }
   }
 }
+
+/** Elements that are drawn at a time. */
+const TOGETHER = 512;
+const words = new Uint32Array(2 * TOGETHER);
 
 /** An int64 array as 32-bit words, low first: writing these makes no BigInts. */
 const wordsOf = (array: BigInt64Array): Int32Array =>

@@ -32,6 +32,17 @@ export class MersenneTwister {
     return this.#words[this.#used++]!;
   }
 
+  /** As many of the next as there is room for. */
+  fill(out: Uint32Array): void {
+    for (let filled = 0; filled < out.length;) {
+      if (this.#used === N) this.#nextBlock();
+      const count = Math.min(N - this.#used, out.length - filled);
+      out.set(this.#words.subarray(this.#used, this.#used + count), filled);
+      this.#used += count;
+      filled += count;
+    }
+  }
+
   /** The words of the recurrence and how many of them were given out (N: all, so a new block is due). */
   get state(): { readonly words: Uint32Array; readonly used: number } {
     return { words: this.#state.slice(), used: this.#used };
