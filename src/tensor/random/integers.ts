@@ -119,15 +119,19 @@ export function bernoulliFill(array: Elements, dtype: DType, p: number, generato
   const one = elementOf(dtype)(1);
   // Of an int64 every second word is its low one.
   const [out, step] = array instanceof BigInt64Array ? [wordsOf(array.fill(0n)), 2] : [array, 1];
-  // As integers: p · 2⁵³ is one or lies between two.
+  // A draw is compared with p · 2⁵³, mostly by its high word alone, and without a branch, as nobody could foretell it.
   const bound = p * 2 ** 53;
+  const high = Math.floor(bound / 2 ** 32);
+  const low = bound - high * 2 ** 32;
   for (let begin = 0; begin < array.length; begin += TOGETHER) {
     const count = Math.min(TOGETHER, array.length - begin);
     const draws = words.subarray(0, 2 * count);
     generator.fill32(draws);
     for (let i = 0; i < count; i++) {
-      const draw = (draws[2 * i]! & 0x1fffff) * 2 ** 32 + draws[2 * i + 1]!;
-      out[(begin + i) * step] = draw < bound ? one : 0;
+      const difference = (draws[2 * i]! & 0x1fffff) - high;
+      let isBelow = difference >>> 31;
+      if (difference === 0) isBelow = draws[2 * i + 1]! < low ? 1 : 0;
+      out[(begin + i) * step] = isBelow * one;
     }
   }
 }
