@@ -1,7 +1,9 @@
 import { afterEach, expect } from 'vitest';
+import { verifyKernels } from '../src/lang/index.ts';
 import { toBeAllclose, toEqualBits, type Tolerance, type Values } from './matchers.ts';
 
 expect.extend({ toBeAllclose, toEqualBits });
+verifyKernels();
 
 // The runner hears of tests between tasks only, and takes a worker that is silent for a minute for dead.
 afterEach(() => new Promise<void>((resolve) => setImmediate(resolve)));

@@ -63,6 +63,23 @@ export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array
   return table;
 };
 
+/** How many positions follow one another in memory from the first on. */
+export const runOf = ({ walks, phases }: Axis): number => {
+  let run = 1;
+  for (let depth = walks.length - 1; depth >= 0; depth--) {
+    const { size, step, distinct = size } = walks[depth]!;
+    if (size === 1) continue;
+    const deinterleaved = phases !== undefined && depth === walks.length - 1;
+    const next = deinterleaved
+      ? (step % phases.count) * phases.pitch + Math.floor(step / phases.count)
+      : step;
+    if (next !== run) break;
+    run *= distinct;
+    if (distinct < size || deinterleaved) break;
+  }
+  return run;
+};
+
 /** An axis as text, the same for the same axis only. */
 export const axisForm = ({ walks, phases }: Axis): string =>
   `${walks.map(({ size, step, distinct = size }) => `${String(size)}*${String(step)}/${String(distinct)}`).join()}:${

@@ -19,7 +19,7 @@ import {
   type Value,
   type Walker,
 } from '../lang/index.ts';
-import { consecutive } from './gemm-offsets.ts';
+import { consecutive, runOf, type Axis } from './gemm-offsets.ts';
 import { interleaved } from './interleave.ts';
 import { once } from './once.ts';
 
@@ -31,148 +31,179 @@ import { once } from './once.ts';
 const TOGETHER_BYTES = 128;
 const MOST_TOGETHER = 4;
 
+/** From so many steps on that follow one another, they are read as vectors. */
+const FEW = 4;
+
 /**
  * Packs panels `begin … end − 1` of a matrix whose element [p, i] is source[depth[p] + across[i]]: a panel is `width`
  * neighbours i, for one p after another. Storage types narrower than what one computes with are widened.
  *
  * @param width  neighbours in a panel. `across` has a multiple of it: the last panel is filled with repetitions, whose
  *               products nobody stores.
+ * @param axes   what the tables were made of. Any other tables are packed as well, only more slowly: there is code for
+ *               what these may need, as most of a first call's time is the compiler's.
  */
-export const packKernel = once((storage: StorageType, width: number): KernelDefinition<PackSpec> =>
-  kernel(`gemm.pack.${storage}.${String(width)}`, packSpec(storage), (args, range) => {
-    const { source, depth, across, out, k, panelSize } = args;
-    const bytes = storageBytes[storage];
-    const { lanes } = source.builder;
-    const depthEnd = depth.plus(k).address;
+export const packKernel = (
+  storage: StorageType,
+  width: number,
+  { across, depth }: { readonly across: Axis; readonly depth: Axis },
+): KernelDefinition<PackSpec> =>
+  packVariant(storage, width, width === 1 || runOf(across) > 1, runOf(depth) >= FEW);
 
-    const entryAt = (at: Value): Pointer => new Pointer(depth.builder, depth.param, 'i32', at);
-    const offsetAt = (at: Value): Value => entryAt(at).scalar().to('index').mul(bytes);
+/**
+ * @param inRows  whether panels may have neighbours that follow one another in memory
+ * @param inRuns  whether steps may do so
+ */
+const packVariant = once(
+  (storage: StorageType, width: number, inRows: boolean, inRuns: boolean): KernelDefinition<PackSpec> =>
+    kernel(
+      `gemm.pack.${storage}.${String(width)}${inRows ? '.rows' : ''}${inRuns ? '.runs' : ''}`,
+      packSpec(storage),
+      (args, range) => {
+        const { source, depth, across, out, k, panelSize } = args;
+        const bytes = storageBytes[storage];
+        const { lanes } = source.builder;
+        const depthEnd = depth.plus(k).address;
 
-    /** Panels of neighbours that follow one another: of each step, vectors. */
-    const packRows = (first: Pointer, panels: readonly Walker[]): void => {
-      loop(
-        { begin: depth.address, end: depthEnd },
-        (at) => {
-          const from = first.plusBytes(offsetAt(at));
-          panels.forEach((to, panel) => {
-            let j = 0;
-            for (; j + lanes <= width; j += lanes) to.set(j, from.vector(panel * width + j));
-            for (; j < width; j++) to.set(j, from.scalar(panel * width + j));
-            to.advance(width);
-          });
-        },
-        { step: storageBytes.i32 },
-      );
-    };
+        const entryAt = (at: Value): Pointer => new Pointer(depth.builder, depth.param, 'i32', at);
+        const offsetAt = (at: Value): Value => entryAt(at).scalar().to('index').mul(bytes);
 
-    /**
-     * Some of a panel's neighbours, which do not follow one another: as many steps as do are read as vectors, and
-     * transposed.
-     */
-    const packAcross = (from: readonly Pointer[], to: Walker): void => {
-      const count = from.length;
-      const transposed = (at: Value, steps: number): void => {
-        const offset = offsetAt(at);
-        const some = Math.min(steps, count);
-        for (let step = 0; step < steps; step += some) {
-          const columns = from.map((pointer) => pointer.plusBytes(offset).vector(step, { lanes: some }));
-          interleaved(columns).forEach((values, r) => {
-            const k = step + Math.floor((r * some) / count);
-            to.set(k * width + ((r * some) % count), values);
-          });
-        }
-        to.advance(steps * width);
-      };
-      const oneByOne = (begin: Value, end: Value): void => {
-        loop(
-          { begin, end },
-          (at) => {
+        /** Panels of neighbours that follow one another: of each step, vectors. */
+        const packRows = (first: Pointer, panels: readonly Walker[]): void => {
+          loop(
+            { begin: depth.address, end: depthEnd },
+            (at) => {
+              const from = first.plusBytes(offsetAt(at));
+              panels.forEach((to, panel) => {
+                let j = 0;
+                for (; j + lanes <= width; j += lanes) to.set(j, from.vector(panel * width + j));
+                for (; j < width; j++) to.set(j, from.scalar(panel * width + j));
+                to.advance(width);
+              });
+            },
+            { step: storageBytes.i32 },
+          );
+        };
+
+        /**
+         * Some of a panel's neighbours, which do not follow one another: as many steps as do are read as vectors, and
+         * transposed.
+         */
+        const packAcross = (from: readonly Pointer[], to: Walker): void => {
+          const count = from.length;
+          const transposed = (at: Value, steps: number): void => {
             const offset = offsetAt(at);
-            from.forEach((pointer, j) => to.set(j, pointer.plusBytes(offset).scalar()));
-            to.advance(width);
-          },
-          { step: storageBytes.i32 },
-        );
-      };
-      /** Steps `begin … end`, so many at a time; what does not follow one another goes to `otherwise`. */
-      const blocks = (begin: Value, end: Value, steps: number, otherwise: typeof oneByOne): void => {
-        const size = steps * storageBytes.i32;
+            const some = Math.min(steps, count);
+            for (let step = 0; step < steps; step += some) {
+              const columns = from.map((pointer) => pointer.plusBytes(offset).vector(step, { lanes: some }));
+              interleaved(columns).forEach((values, r) => {
+                const k = step + Math.floor((r * some) / count);
+                to.set(k * width + ((r * some) % count), values);
+              });
+            }
+            to.advance(steps * width);
+          };
+          const oneByOne = (begin: Value, end: Value): void => {
+            loop(
+              { begin, end },
+              (at) => {
+                const offset = offsetAt(at);
+                from.forEach((pointer, j) => to.set(j, pointer.plusBytes(offset).scalar()));
+                to.advance(width);
+              },
+              { step: storageBytes.i32 },
+            );
+          };
+          /** Steps `begin … end`, so many at a time; what does not follow one another goes to `otherwise`. */
+          const blocks = (begin: Value, end: Value, steps: number, otherwise: typeof oneByOne): void => {
+            const size = steps * storageBytes.i32;
+            loop(
+              { begin, end },
+              (at) => {
+                const next = at.add(size);
+                const follow = variable(at.sub(at), 'follow');
+                when(next.le(end), () => {
+                  const entries = entryAt(at).vector(0, { lanes: steps });
+                  const differs = entries.sub(entryAt(at).splat(0, steps)).ne(iota('i32', steps)).any();
+                  when(differs.not(), () => follow.set(1));
+                });
+                when(
+                  follow.eq(1),
+                  () => transposed(at, steps),
+                  () => otherwise(at, next.min(end)),
+                );
+              },
+              { step: size },
+            );
+          };
+          if (!inRuns) {
+            oneByOne(depth.address, depthEnd);
+            return;
+          }
+          const few = Math.min(FEW, lanes);
+          const inFew = (begin: Value, end: Value): void => blocks(begin, end, few, oneByOne);
+          if (lanes > few) blocks(depth.address, depthEnd, lanes, inFew);
+          else inFew(depth.address, depthEnd);
+        };
+
+        const neighboursOf = (panel: Value): Pointer => across.plus(panel.mul(width));
+        const from = (neighbours: Pointer, j: Operand): Pointer =>
+          source.plus(neighbours.scalar(j).to('index'));
+        const packed = (panel: Value): Pointer => out.plus(panel.mul(panelSize));
+        const packOne = (panel: Value): void => {
+          const neighbours = neighboursOf(panel);
+          const to = packed(panel);
+          const someByOne = (): void => {
+            for (const { first, size, times } of powersOfTwo(width, lanes)) {
+              loop(times, (group) => {
+                const j = group.mul(size).add(first);
+                packAcross(
+                  unroll(size, (i) => from(neighbours, j.add(i))),
+                  to.plus(j).walk('to'),
+                );
+              });
+            }
+          };
+          if (inRows) {
+            when(
+              consecutive(neighbours, width),
+              () => packRows(from(neighbours, 0), [to.walk('to')]),
+              someByOne,
+            );
+          } else someByOne();
+        };
+
+        const several =
+          inRows && width % lanes === 0
+            ? Math.min(Math.ceil(TOGETHER_BYTES / (width * bytes)), MOST_TOGETHER)
+            : 1;
+        if (several === 1) {
+          loop(range, packOne);
+          return;
+        }
         loop(
-          { begin, end },
-          (at) => {
-            const next = at.add(size);
-            const follow = variable(at.sub(at), 'follow');
-            when(next.le(end), () => {
-              const entries = entryAt(at).vector(0, { lanes: steps });
-              const differs = entries.sub(entryAt(at).splat(0, steps)).ne(iota('i32', steps)).any();
-              when(differs.not(), () => follow.set(1));
+          range,
+          (panel) => {
+            const neighbours = neighboursOf(panel);
+            const together = variable(constant(0, 'index'), 'together');
+            when(panel.add(several).le(range.end), () => {
+              when(consecutive(neighbours, several * width), () => together.set(1));
             });
             when(
-              follow.eq(1),
-              () => transposed(at, steps),
-              () => otherwise(at, next.min(end)),
+              together.eq(1),
+              () => {
+                packRows(
+                  from(neighbours, 0),
+                  unroll(several, (k) => packed(panel.add(k)).walk('to')),
+                );
+              },
+              () => loop({ begin: panel, end: panel.add(several).min(range.end) }, packOne),
             );
           },
-          { step: size },
-        );
-      };
-      const few = Math.min(4, lanes);
-      const inFew = (begin: Value, end: Value): void => blocks(begin, end, few, oneByOne);
-      if (lanes > few) blocks(depth.address, depthEnd, lanes, inFew);
-      else inFew(depth.address, depthEnd);
-    };
-
-    const neighboursOf = (panel: Value): Pointer => across.plus(panel.mul(width));
-    const from = (neighbours: Pointer, j: Operand): Pointer => source.plus(neighbours.scalar(j).to('index'));
-    const packed = (panel: Value): Pointer => out.plus(panel.mul(panelSize));
-    const packOne = (panel: Value): void => {
-      const neighbours = neighboursOf(panel);
-      const to = packed(panel);
-      when(
-        consecutive(neighbours, width),
-        () => packRows(from(neighbours, 0), [to.walk('to')]),
-        () => {
-          for (const { first, size, times } of powersOfTwo(width, lanes)) {
-            loop(times, (group) => {
-              const j = group.mul(size).add(first);
-              packAcross(
-                unroll(size, (i) => from(neighbours, j.add(i))),
-                to.plus(j).walk('to'),
-              );
-            });
-          }
-        },
-      );
-    };
-
-    const several =
-      width % lanes === 0 ? Math.min(Math.ceil(TOGETHER_BYTES / (width * bytes)), MOST_TOGETHER) : 1;
-    if (several === 1) {
-      loop(range, packOne);
-      return;
-    }
-    loop(
-      range,
-      (panel) => {
-        const neighbours = neighboursOf(panel);
-        const together = variable(constant(0, 'index'), 'together');
-        when(panel.add(several).le(range.end), () => {
-          when(consecutive(neighbours, several * width), () => together.set(1));
-        });
-        when(
-          together.eq(1),
-          () => {
-            packRows(
-              from(neighbours, 0),
-              unroll(several, (k) => packed(panel.add(k)).walk('to')),
-            );
-          },
-          () => loop({ begin: panel, end: panel.add(several).min(range.end) }, packOne),
+          { step: several },
         );
       },
-      { step: several },
-    );
-  }),
+    ),
 );
 
 /** A width as sums of equal powers of two, at most `most` each. */

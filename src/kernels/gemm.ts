@@ -88,7 +88,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const parts = even ? 1 : Math.max(1, Math.min(Math.ceil(PARTS / panels), Math.ceil(height / tile.rows)));
   const spaceB = panels * tile.columns * (depth + parts * tile.rows);
 
-  const packA = packKernel(a.type, tile.rows);
+  const packA = packKernel(a.type, tile.rows, { across: a.rows, depth: a.columns });
   const tables = {
     aRows: offsetTable(a.rows, tile.rows),
     aDepth: offsetTable(a.columns),
@@ -139,10 +139,8 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   };
   const packRight = (into: Region, from: number, right: Right): void => {
     const { k0, deep, j0, vectors, count, panelSize } = right;
-    pack(packKernel(b.type, vectors * lanes), b, from, tables.bDepth, k0, tables.bColumns, j0, count, deep, {
-      out: into,
-      panelSize,
-    });
+    const packB = packKernel(b.type, vectors * lanes, { across: b.columns, depth: b.rows });
+    pack(packB, b, from, tables.bDepth, k0, tables.bColumns, j0, count, deep, { out: into, panelSize });
   };
 
   const form = (side: Matrix): string =>

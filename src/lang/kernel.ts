@@ -57,6 +57,15 @@ export interface KernelDefinition<S extends Spec = Spec> {
 }
 
 /**
+ * Says that kernels are verified as they are built: tests do so. What it finds are mistakes of a kernel's author,
+ * which no shape brings; a program would wait for it at every first call.
+ */
+export const verifyKernels = (): void => {
+  verifying = true;
+};
+let verifying = false;
+
+/**
  * Defines a kernel. Its body is given the parameters by name, the range of the parallel axis, and the machine.
  *
  * @param options.lanes  lanes of a vector; by default as many as the widest element type among the tensors allows
@@ -86,7 +95,7 @@ export const kernel = <S extends Spec>(
         body(args, { begin: bound('begin'), end: bound('end') }, machine);
       });
       const built = b.finish();
-      verify(built);
+      if (verifying) verify(built);
       return built;
     },
   };
@@ -119,16 +128,29 @@ export const loop = (
 /**
  * A loop in the kernel over all positions of a range, a vector's lanes at a time. The body is written once; the
  * language repeats it for the last, partial step, in which loads give 0 beyond the end and stores stop there.
+ *
+ * @param options.whole  says that no step is partial, which saves the repetition: the range must be known to be a
+ *                       multiple of the lanes
  */
 export const eachLane = (
   range: Range | Operand,
   body: (i: LaneIndex) => void,
-  { lanes = builder().lanes }: { lanes?: number } = {},
+  { lanes = builder().lanes, whole = false }: { lanes?: number; whole?: boolean } = {},
 ): void => {
   const b = builder();
   const bounds = asRange(range);
   const begin = b.index(bounds.begin);
   const end = b.index(bounds.end);
+  if (whole) {
+    loop(
+      { begin, end },
+      (base) => {
+        body({ base, lanes });
+      },
+      { step: lanes },
+    );
+    return;
+  }
   const count = end.sub(begin).rem(lanes);
   const full = end.sub(count);
   loop(

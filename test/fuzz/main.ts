@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { verifyKernels } from '../../src/lang/index.ts';
 import { difference } from './compare.ts';
 import { convCases, convProgram } from './conv.ts';
 import { moduleCases, moduleProgram } from './modules.ts';
@@ -18,6 +19,8 @@ const { values: options } = parseArgs({
     path: { type: 'string' },
   },
 });
+
+verifyKernels();
 
 const families: Readonly<Record<string, fc.Arbitrary<Program>>> = {
   conv: convCases({

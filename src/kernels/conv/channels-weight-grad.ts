@@ -107,16 +107,17 @@ export const channelsWeightGrad = (
     );
     for (let first = 0; first < total; first += size) {
       const pixels = Math.min(size, total - first);
+      const rows = panelRows(groups, outs, across, grad.strides[1]!);
       const gradients = workspace(`conv.weightGradients.${element}`, panels * size * across * bytes);
       launch(
-        packKernel(storageOf[grad.dtype], across),
+        packKernel(storageOf[grad.dtype], across, { across: rows, depth: places }),
         {
           source: {
             storage: grad.storage,
             byteOffset: outOffset(grad, chunk) * storageBytes[storageOf[grad.dtype]],
           },
           depth: { storage: placeOffsets, byteOffset: first * storageBytes.i32 },
-          across: offsetTable(panelRows(groups, outs, across, grad.strides[1]!)),
+          across: offsetTable(rows),
           out: gradients,
           k: pixels,
           panelSize: pixels * across,

@@ -41,7 +41,7 @@ export const packedPanels = (
   const pack = (into: Storage): void => {
     if (k === 0) return;
     launch(
-      packKernel(taps.type, width),
+      packKernel(taps.type, width, { across, depth }),
       {
         source: { storage: taps.storage, byteOffset: taps.offset * storageBytes[taps.type] },
         depth: offsetTable(depth),

@@ -2,6 +2,7 @@
 import { launch, type Region } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
 import type { Storage } from '../../../device/storage.ts';
+import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import {
   eachLane,
@@ -39,42 +40,54 @@ const tapsSpec = (storage: StorageType) => ({
   pointStep: index,
 });
 
-/** G g Gᵀ for output channels begin … end − 1. Lanes are input channels. */
-const tapsKernel = once((storage: StorageType, m: TileSize): KernelDefinition<TapsSpec> =>
-  kernel(`winograd.taps.${storage}.${String(m)}`, tapsSpec(storage), (args, range) => {
-    const { source, out, offsets, channels, channelStep, outStep, pointStep } = args;
-    const element = loadedElement[storage];
-    const matrix = winogradOf(m).taps;
-    const size = m + 2;
-    const pointBytes = pointStep.mul(elementBytes[element]);
-    const lineBytes = pointBytes.mul(size);
+/**
+ * G g Gᵀ for output channels begin … end − 1. Lanes are input channels.
+ *
+ * @param whole  whether they are a multiple of a vector's lanes
+ */
+const tapsKernel = once((storage: StorageType, m: TileSize, whole: boolean): KernelDefinition<TapsSpec> =>
+  kernel(
+    `winograd.taps.${storage}.${String(m)}${whole ? '.whole' : ''}`,
+    tapsSpec(storage),
+    (args, range) => {
+      const { source, out, offsets, channels, channelStep, outStep, pointStep } = args;
+      const element = loadedElement[storage];
+      const matrix = winogradOf(m).taps;
+      const size = m + 2;
+      const pointBytes = pointStep.mul(elementBytes[element]);
+      const lineBytes = pointBytes.mul(size);
 
-    loop(range, (o) => {
-      const from = source.plus(o.mul(outStep));
-      const to = out.plus(o.mul(channels));
-      eachLane(channels, ({ base, lanes, count }) => {
-        const corner = from.plus(base.mul(channelStep));
-        const target = to.plus(base);
-        loop(TAPS, (j) => {
-          const column = unroll(TAPS, (i) => {
-            const tap = offsets.scalar(j.add(i * TAPS)).to('index');
-            return corner.plus(tap).strided(0, channelStep, { lanes, count });
-          });
-          const places = apart(target.plusBytes(pointBytes.mul(j)), lineBytes, size);
-          transform(matrix, column).forEach((value, i) => {
-            places[i]!.set(0, value, { count });
-          });
-        });
-        loop(size, (i) => {
-          const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, size);
-          const row = places.slice(0, TAPS).map((pointer) => pointer.vector(0, { lanes, count }));
-          transform(matrix, row).forEach((value, j) => {
-            places[j]!.set(0, value, { count });
-          });
-        });
+      loop(range, (o) => {
+        const from = source.plus(o.mul(outStep));
+        const to = out.plus(o.mul(channels));
+        eachLane(
+          channels,
+          ({ base, lanes, count }) => {
+            const corner = from.plus(base.mul(channelStep));
+            const target = to.plus(base);
+            loop(TAPS, (j) => {
+              const column = unroll(TAPS, (i) => {
+                const tap = offsets.scalar(j.add(i * TAPS)).to('index');
+                return corner.plus(tap).strided(0, channelStep, { lanes, count });
+              });
+              const places = apart(target.plusBytes(pointBytes.mul(j)), lineBytes, size);
+              transform(matrix, column).forEach((value, i) => {
+                places[i]!.set(0, value, { count });
+              });
+            });
+            loop(size, (i) => {
+              const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, size);
+              const row = places.slice(0, TAPS).map((pointer) => pointer.vector(0, { lanes, count }));
+              transform(matrix, row).forEach((value, j) => {
+                places[j]!.set(0, value, { count });
+              });
+            });
+          },
+          { whole },
+        );
       });
-    });
-  }),
+    },
+  ),
 );
 
 /** The transformed taps of all groups, as `multiply.ts` reads them. */
@@ -121,7 +134,7 @@ const transformGroup = (taps: Taps, group: number, m: TileSize): Storage => {
   const pointStep = plainStep(taps);
   const plain = workspace(`winograd.plainTaps.${element}`, pointsOf(m) * pointStep * storageBytes[element]);
   launch(
-    tapsKernel(type, m),
+    tapsKernel(type, m, channels.size % currentTarget().machine.lanes(element) === 0),
     {
       source: { storage, byteOffset: (offset + group * taps.group) * storageBytes[type] },
       out: plain,
@@ -149,12 +162,13 @@ const packGroup = (taps: Taps, m: TileSize, panelRows: number, plain: Storage, o
       { size: panels * panelRows, step: channels, distinct: outs },
     ],
   };
+  const depth = { walks: [{ size: channels, step: 1 }] };
   const panelSize = panelRows * channels;
   launch(
-    packKernel(element, panelRows),
+    packKernel(element, panelRows, { across, depth }),
     {
       source: plain,
-      depth: offsetTable({ walks: [{ size: channels, step: 1 }] }),
+      depth: offsetTable(depth),
       across: offsetTable(across),
       out,
       k: channels,

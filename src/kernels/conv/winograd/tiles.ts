@@ -1,5 +1,6 @@
 /** Tiles of images, transformed along both axes. */
 import {
+  constant,
   elementBytes,
   index,
   inout,
@@ -73,9 +74,9 @@ export const tilesKernel = once(
               const target = place.plus(x);
               const point = target.walk('point');
               // Column j of a tile is in phase j mod m: of this tile's place there, or of the next one's.
-              for (let next = 0; next * m < from; next++) {
+              loop(Math.ceil(from / m), (next) => {
                 const first = corner.plus(next).walk('first');
-                loop(Math.min(m, from - next * m), () => {
+                loop(constant(from, 'index').sub(next.mul(m)).min(m), () => {
                   const column = apart(first, rowBytes, from).map((pointer) => pointer.vector());
                   const places = apart(point, lineBytes, to);
                   transform(matrix, column).forEach((value, i) => {
@@ -84,7 +85,7 @@ export const tilesKernel = once(
                   first.advanceBytes(phaseBytes);
                   point.advanceBytes(pointBytes);
                 });
-              }
+              });
               loop(to, (i) => {
                 const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, to);
                 const values = places.slice(0, from).map((pointer) => pointer.vector());
