@@ -164,11 +164,10 @@ export class Lir {
   }
 }
 
-const moves: ReadonlySet<string> = new Set<Mnemonic>(['mov', 'vmovaps', 'kmovq']);
-
 /** A copy from register to register. */
 export const isCopy = ({ mnemonic, operands, mask }: X64Instruction): boolean => {
-  if (!moves.has(mnemonic) || mask !== undefined) return false;
+  if (mnemonic !== 'mov' && mnemonic !== 'vmovaps' && mnemonic !== 'kmovq') return false;
+  if (mask !== undefined) return false;
   const [to, from] = operands;
   if (typeof to !== 'object' || typeof from !== 'object') return false;
   return to.kind !== 'memory' && to.kind === from.kind;

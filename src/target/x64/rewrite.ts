@@ -47,24 +47,35 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Gives the instruction's registers their numbers. False when one of them lives in memory, and keeps its own. */
 const assign = (lir: Lir, instruction: X64Instruction): boolean => {
   const { operands, mask } = instruction;
+  const { registers } = lir;
   let inRegisters = true;
-  const given = (number: number): number => {
-    if (number < VIRTUAL) return number;
-    const { machine } = lir.registers[number - VIRTUAL]!;
-    if (machine >= 0) return machine;
-    inRegisters = false;
-    return number;
-  };
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]!;
     if (typeof operand !== 'object' || operand.kind === 'label') continue;
     if (operand.kind === 'memory') {
       const memory: Mutable<Memory> = operand;
-      if (operand.base !== undefined) memory.base = given(operand.base);
-      if (operand.index !== undefined) memory.index = given(operand.index);
-    } else (operand as Mutable<Gpr | Vector | Opmask>).number = given(operand.number);
+      const { base, index } = operand;
+      if (base !== undefined && base >= VIRTUAL) {
+        const { machine } = registers[base - VIRTUAL]!;
+        if (machine >= 0) memory.base = machine;
+        else inRegisters = false;
+      }
+      if (index !== undefined && index >= VIRTUAL) {
+        const { machine } = registers[index - VIRTUAL]!;
+        if (machine >= 0) memory.index = machine;
+        else inRegisters = false;
+      }
+    } else if (operand.number >= VIRTUAL) {
+      const { machine } = registers[operand.number - VIRTUAL]!;
+      if (machine >= 0) (operand as Mutable<Gpr | Vector | Opmask>).number = machine;
+      else inRegisters = false;
+    }
   }
-  if (mask !== undefined) (instruction as Mutable<X64Instruction>).mask = given(mask);
+  if (mask !== undefined && mask >= VIRTUAL) {
+    const { machine } = registers[mask - VIRTUAL]!;
+    if (machine >= 0) (instruction as Mutable<X64Instruction>).mask = machine;
+    else inRegisters = false;
+  }
   return inRegisters;
 };
 
