@@ -10,6 +10,15 @@ import { nn } from 'millrace';
 const wanted = process.env.MILLRACE_EXPECT ?? '.';
 assert.match(flow.getTarget(), new RegExp(`^(?:${wanted})$`));
 
+// Names are those of the source, though its files were joined.
+for (const exported of [flow, nn, nn.functional, nn.init, flow.optim, flow.data, flow.autograd]) {
+  for (const [name, value] of Object.entries(exported)) {
+    if (typeof value !== 'function') continue;
+    if (/^[A-Z]/.test(name)) assert.equal(value.name, name);
+    else assert.ok(!value.name.includes('$'), `${name} is named ${value.name}`);
+  }
+}
+
 const input = flow.arange(9, { dtype: 'float32' }).view([1, 1, 3, 3]).requiresGrad_();
 const output = nn.functional.conv2d(input, flow.ones([1, 1, 2, 2]));
 assert.deepEqual(output.shape, [1, 1, 2, 2]);
