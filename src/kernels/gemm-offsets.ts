@@ -70,10 +70,7 @@ export const runOf = ({ walks, phases }: Axis): number => {
     const { size, step, distinct = size } = walks[depth]!;
     if (size === 1) continue;
     const deinterleaved = phases !== undefined && depth === walks.length - 1;
-    const next = deinterleaved
-      ? (step % phases.count) * phases.pitch + Math.floor(step / phases.count)
-      : step;
-    if (next !== run) break;
+    if (deinterleaved ? step !== phases.count : step !== run) break;
     run *= distinct;
     if (distinct < size || deinterleaved) break;
   }

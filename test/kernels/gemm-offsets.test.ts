@@ -11,7 +11,12 @@ const phases = fc.option(
 );
 const axes: fc.Arbitrary<Axis> = fc
   .record({ walks: fc.array(walk, { minLength: 1, maxLength: 3 }), phases })
-  .map(({ walks, phases }) => (phases === undefined ? { walks } : { walks, phases }));
+  // De-interleaved images are walked forwards.
+  .map(({ walks, phases }) =>
+    phases === undefined
+      ? { walks }
+      : { walks: walks.map((walk) => ({ ...walk, step: Math.abs(walk.step) })), phases },
+  );
 
 /** How many entries of a table follow one another from the first on. */
 const counted = (table: Int32Array): number => {
