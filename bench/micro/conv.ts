@@ -2,7 +2,9 @@
  * GFLOP/s of our convolutions alone, forward and both gradients, on the shapes of bench/shapes.json: for working on
  * kernels. Comparisons with others are in `bench/`.
  *
- *     npx tsx bench/micro/conv.ts [part of a shape's name] [f64] [implicit | direct | winograd2 | winograd4]
+ *     npx tsx bench/micro/conv.ts [part of a shape's name] [f64] [algorithm]
+ *
+ * An algorithm is one of those in `src/kernels/conv/estimate.ts`.
  */
 import { readFileSync } from 'node:fs';
 import { allocate, bytesOf } from '../../src/device/memory.ts';

@@ -1,7 +1,11 @@
 /**
  * Depthwise convolution across channels: lanes on channels, of which each has taps of its own. Planes are transposed for
- * it, and sums back, which costs a vector of pixels the same however wide the plane is. For small planes: of a row of 7
- * pixels `depthwise.ts` fills 7 lanes, and around each plane it has more to do than for it.
+ * it, and sums back, which costs a pixel the same however wide a plane is. For small planes: of a row of 7 pixels
+ * `depthwise.ts` fills 7 lanes, and it begins and ends each plane by itself.
+ *
+ * Measured in µs, by planes and across channels: 5 × 5 taps on 960 planes of 7 × 7, AVX-512 94 and 31, AVX2 89 and 59,
+ * WebAssembly 91 and 63; at stride 2 on 672 of 14 × 14, 109 and 42, 101 and 74, 102 and 63; 7 × 7 taps on 96 of 56 × 56, 292
+ * and 291, 397 and 477, 674 and 802.
  */
 import { launch } from '../../device/launch.ts';
 import type { Storage } from '../../device/storage.ts';

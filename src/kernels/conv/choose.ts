@@ -22,15 +22,15 @@ export type { Algorithm } from './estimate.ts';
 export type { WeightGradAlgorithm } from './estimate-weight-grad.ts';
 
 /**
- * Those that add all products of a sum one after the other, if there is one input channel in the same order, to the bias:
- * they give the same bits. Only among them threads decide, as results must not depend on their number; with more channels
- * all have as many parts as there are threads.
+ * Those that add the products of a sum to its bias one after the other: with one input channel in the same order, so that
+ * they give the same bits. Only there threads decide, as results must not depend on their number; and only there it
+ * matters, as what has few parts are planes and panels of a depthwise convolution.
  */
 export const inOrder: ReadonlySet<Algorithm> = new Set(['direct', 'channels', 'depthwise', 'across']);
 
 /**
  * The algorithm that is estimated to take least on one thread; if there are others with the same results, the one of them
- * that takes least on so many: what has few parts, such as planes of a depthwise convolution, leaves threads idle.
+ * that takes least on so many: one plane, which `depthwise` takes as a whole, would leave all but one idle.
  */
 export const chooseCorrelation = (machine: Machine, correlation: Correlation, threads: number): Algorithm => {
   const order = orderFor(machine, correlation);
