@@ -537,6 +537,19 @@ export const cases: readonly Case[] = [
 /** Large enough to fall into several parts: bands of rows, chunks of images, blocks of a matrix product. */
 export const largeCases: readonly Case[] = [
   {
+    name: 'many taps, which do not fall into equal blocks',
+    input: [1, 256, 11, 29],
+    outs: 24,
+    kernel: [5, 7],
+    stride: [3, 2],
+    dilation: [1, 3],
+    padding: [
+      [3, 3],
+      [2, 2],
+    ],
+    bias: true,
+  },
+  {
     name: 'bands of rows',
     input: [2, 6, 211, 223],
     outs: 3,

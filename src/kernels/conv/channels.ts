@@ -181,12 +181,13 @@ export const channelsCorrelation = (correlation: Correlation): void => {
     const rowTiles = Math.ceil(width / pixels);
     const tiles = height * rowTiles;
     const tileBytes = pixels * channels * bytes;
-    const blocks = Math.ceil((k * channels * bytes) / (machine.l1 / 2));
     const form = columnsForm(correlation, tile);
     // Within rows that are one there is padding between what belongs together.
     const [before, after] = isOneRow ? [0, 0] : [form.before, form.after];
     const lines = k / form.columns;
-    const deep = Math.ceil(lines / blocks);
+    const deep = Math.ceil(lines / Math.ceil((k * channels * bytes) / (machine.l1 / 2)));
+    // None is empty: the sums of one before it would be stored as they were before that.
+    const blocks = Math.ceil(lines / deep);
     const atATime = Math.min(
       blocks > 1 ? Math.max(1, Math.floor(PARKED_BYTES / tileBytes)) : tiles,
       Math.ceil((tiles * panels * chunk.count) / ENOUGH_POSITIONS),
