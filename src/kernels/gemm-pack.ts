@@ -86,6 +86,51 @@ const packVariant = once(
         };
 
         /**
+         * A vector's lanes of a panel's neighbours. If they are two runs of such as follow one another, as where a row of pixels
+         * ends and the next begins, two vectors have them: from the first of the first run on, and up to the last of the second.
+         * Where the runs do not overlap, each vector lies between these two. Anything else goes to `otherwise`.
+         */
+        const packRuns = (neighbours: Pointer, to: Walker, otherwise: () => void): void => {
+          const entries = neighbours.vector(0, { lanes });
+          const here = iota('i32', lanes);
+          const begins = neighbours.splat(0, lanes);
+          const ends = neighbours.splat(lanes - 1, lanes).sub(lanes - 1);
+          const isFirst = entries.sub(begins).eq(here);
+          const isSecond = entries.sub(ends).eq(here);
+          const isApart = neighbours
+            .scalar(lanes - 1)
+            .sub(lanes - 1)
+            .ge(neighbours.scalar());
+          const runs = variable(constant(0, 'index'), 'runs');
+          when(isFirst.or(isSecond).not().any().not(), () => when(isApart, () => runs.set(1)));
+          when(
+            runs.eq(1),
+            () => {
+              const low = source.plus(neighbours.scalar().to('index'));
+              const high = source.plus(
+                neighbours
+                  .scalar(lanes - 1)
+                  .sub(lanes - 1)
+                  .to('index'),
+              );
+              loop(
+                { begin: depth.address, end: depthEnd },
+                (at) => {
+                  const offset = offsetAt(at);
+                  const [first, second] = [low, high].map((run) =>
+                    run.plusBytes(offset).vector(0, { lanes }),
+                  );
+                  to.set(0, isFirst.select(first!, second!));
+                  to.advance(width);
+                },
+                { step: storageBytes.i32 },
+              );
+            },
+            otherwise,
+          );
+        };
+
+        /**
          * Some of a panel's neighbours, which do not follow one another: as many steps as do are read as vectors, and
          * transposed.
          */
@@ -157,10 +202,13 @@ const packVariant = once(
             for (const { first, size, times } of powersOfTwo(width, lanes)) {
               loop(times, (group) => {
                 const j = group.mul(size).add(first);
-                packAcross(
-                  unroll(size, (i) => from(neighbours, j.add(i))),
-                  to.plus(j).walk('to'),
-                );
+                const across = (): void =>
+                  packAcross(
+                    unroll(size, (i) => from(neighbours, j.add(i))),
+                    to.plus(j).walk('to'),
+                  );
+                if (!inRows || size < lanes) across();
+                else packRuns(neighbours.plus(j), to.plus(j).walk('to'), across);
               });
             }
           };

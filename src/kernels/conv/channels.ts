@@ -22,8 +22,18 @@ import { offsetTable, type Walk } from '../gemm-offsets.ts';
 import { stepCycles } from '../gemm-tile.ts';
 import { keptTable } from '../tables.ts';
 import { channelsKernel, isPadding, type ChannelsForm, type Side } from './channels-kernel.ts';
-import { eachChunk, isWide, outOffset, tapAxis, type Chunk, type Correlation } from './correlation.ts';
+import {
+  eachChunk,
+  extentOf,
+  isInside,
+  isWide,
+  outOffset,
+  tapAxis,
+  type Chunk,
+  type Correlation,
+} from './correlation.ts';
 import { packedTaps } from './direct-taps.ts';
+import { byGroups } from './groups.ts';
 import { eachShare } from './slots.ts';
 
 /** Bytes of sums that may wait while other taps are taken: they stay in the second cache. */
@@ -140,8 +150,14 @@ export const channelsCycles = (correlation: Correlation, tile: ChannelsTile): nu
 };
 
 export const channelsCorrelation = (correlation: Correlation): void => {
-  const { out, input, taps, bias, epilogue, stride, groups, turn } = correlation;
+  const { out, input } = correlation;
   if (elementCount(out.shape) === 0) return;
+  const stays = isWide(input) && isInside(extentOf(correlation, 0, out.shape[2]!), input.shape);
+  for (const part of stays ? [correlation] : byGroups(correlation)) ofGroups(part);
+};
+
+const ofGroups = (correlation: Correlation): void => {
+  const { out, input, taps, bias, epilogue, stride, groups, turn } = correlation;
   const type = storageOf[out.dtype];
   const element = loadedElement[type];
   const bytes = elementBytes[element];

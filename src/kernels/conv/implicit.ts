@@ -10,6 +10,8 @@ import { storageOf, type View } from '../../device/view.ts';
 import { product } from '../gemm.ts';
 import {
   eachChunk,
+  extentOf,
+  isInside,
   outAxis,
   outOffset,
   pixelAxis,
@@ -17,14 +19,19 @@ import {
   type Chunk,
   type Correlation,
 } from './correlation.ts';
+import { byGroups } from './groups.ts';
 
 export const implicitCorrelation = (correlation: Correlation): void => {
   const { input, taps, stride } = correlation;
   // Without padding the panels are packed straight from the input, if it is gone over as cheaply as a padded copy.
   const once = taps.rows.size * taps.columns.size <= stride[0] * stride[1];
   const dense = stride[1] === 1 && input.strides[3] === 1;
-  const run = ofEachForm((chunk) => prepare(correlation, chunk));
-  eachChunk(correlation, { mayStay: once || dense, neighbours: false }, run);
+  const mayStay = once || dense;
+  const stays = mayStay && isInside(extentOf(correlation, 0, correlation.out.shape[2]!), input.shape);
+  for (const part of stays ? [correlation] : byGroups(correlation)) {
+    const run = ofEachForm((chunk) => prepare(part, chunk));
+    eachChunk(part, { mayStay, neighbours: false }, run);
+  }
 };
 
 /** Prepares anew when a chunk is not like the one before it. */
