@@ -592,6 +592,12 @@ export const largeCases: readonly Case[] = [
     bias: true,
   },
   {
+    name: 'one tap, channels of planes larger than the first cache',
+    input: [2, 130, 53, 61],
+    outs: 5,
+    kernel: [1, 1],
+  },
+  {
     name: 'many channels',
     input: [1, 130, 9, 7],
     outs: 150,

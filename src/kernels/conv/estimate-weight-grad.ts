@@ -7,6 +7,7 @@ import { productCycles, tileOf } from '../gemm-tile.ts';
 import { channelsWeightTile } from './channels-weight-grad.ts';
 import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
+import { directWeightCycles } from './direct-weight-grad.ts';
 import {
   elementOf,
   extentOfAll,
@@ -45,7 +46,6 @@ const sizesOf = ({ out, taps }: Correlation) => {
   return {
     outs: taps.out.size,
     columns: taps.channels.size * taps.rows.size * taps.columns.size,
-    rows: images * height,
     pixels: images * height * width,
   };
 };
@@ -63,25 +63,14 @@ const implicit = (machine: Machine, correlation: Correlation): number => {
   return correlation.groups * (product + packed + STORED * outs * columns);
 };
 
-/** For a tap and a vector of a row, by the bytes of a vector: most loads of 64 bytes cross a cache line. */
-const STEP: Readonly<Record<number, number>> = { 64: 1.05, 32: 0.95, 16: 0.65 };
 /** To copy an element of the input between zeros. */
 const PADDED = 0.7;
-/** For each tap: to begin a row, its last vector if it is partial, and to sum the lanes at last. */
-const ROW = 0.8;
-const PARTIAL = 1;
-const SUMMED = 6;
-/** Where arithmetic is moved behind loads a partial vector takes branches. */
-const SINKING_PARTIAL = 4.5;
+/** What a step of the direct one takes, in those that are counted. */
+const DIRECT_STEP = 1.1;
 
-const direct = (machine: Machine, correlation: Correlation): number => {
-  const { outs, columns, rows } = sizesOf(correlation);
-  const vectors = correlation.out.shape[3]! / machine.lanes(elementOf(correlation.out));
-  const partial = machine.sinksArithmetic === true ? SINKING_PARTIAL : PARTIAL;
-  const step = STEP[machine.vectorBytes]!;
-  const perRow = step * (Math.floor(vectors) + (Number.isInteger(vectors) ? 0 : partial)) + ROW;
-  return correlation.groups * outs * columns * (rows * perRow + SUMMED) + PADDED * extentOfAll(correlation);
-};
+const direct = (machine: Machine, correlation: Correlation): number =>
+  correlation.groups * DIRECT_STEP * directWeightCycles(machine, correlation) +
+  PADDED * extentOfAll(correlation);
 
 /** What a step takes, in those that are counted; to pack an element of the output's gradient; to bring a sum to its place. */
 const CHANNELS_STEP = 1.15;
