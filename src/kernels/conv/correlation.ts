@@ -118,14 +118,12 @@ export interface Needs {
   readonly neighbours: boolean;
   /** Into how many phases a row is de-interleaved. Default: the horizontal stride. */
   readonly phases?: number;
-  /** Output rows that stay together, if more than one. */
-  readonly unit?: number;
 }
 
 /** Calls `work` for all parts of the output, one after the other, since they share a workspace. */
 export const eachChunk = (
   correlation: Correlation,
-  { mayStay, neighbours, phases: wanted, unit = 1 }: Needs,
+  { mayStay, neighbours, phases: wanted }: Needs,
   work: (chunk: Chunk) => void,
 ): void => {
   const { out, input, taps, stride, dilation } = correlation;
@@ -160,8 +158,8 @@ export const eachChunk = (
   const perRow = image / whole.rows;
   const shared = (taps.rows.size - 1) * dilation[0];
   const fitting = Math.floor((CHUNK_BYTES / perRow - shared) / stride[0]);
-  const least = Math.max(unit, Math.ceil(shared / stride[0]));
-  const band = Math.min(height, Math.ceil(Math.max(fitting - unit + 1, least) / unit) * unit);
+  const least = Math.max(1, Math.ceil(shared / stride[0]));
+  const band = Math.min(height, Math.max(fitting, least));
   for (let first = 0; first < count; first++) {
     for (let firstRow = 0; firstRow < height; firstRow += band) {
       const rows = Math.min(band, height - firstRow);

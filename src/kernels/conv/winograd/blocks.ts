@@ -2,15 +2,14 @@
 import { launch } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
 import type { Storage } from '../../../device/storage.ts';
-import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { loadedElement, storageBytes } from '../../../lang/index.ts';
-import { eachChunk, type Chunk, type Correlation } from '../correlation.ts';
-import type { Images } from '../padded.ts';
-import { pointsOf, tileLayout, type TileLayout } from './layout.ts';
+import type { Correlation } from '../correlation.ts';
+import { partsOf, turnedColumns } from './bands.ts';
+import { CHANNELS, pointsOf, tileLayout, type TileLayout } from './layout.ts';
 import type { TileSize } from './matrices.ts';
-import { tilesKernel } from './tiles.ts';
+import { pieceOf, tileRows, tilesKernel, type Tiled } from './tiles.ts';
 
 /** What one computes with. */
 export const elementOf = (view: View): 'f32' | 'f64' => loadedElement[storageOf[view.dtype]] as 'f32' | 'f64';
@@ -96,21 +95,20 @@ const narrowed = ({ storage, dtype, shape, strides, offset }: View, first: numbe
   offset: offset + first * strides[3]!,
 });
 
-/** Some rows of tiles of a chunk, counted through its images from `first` on. */
+/** Some rows of tiles, counted through all images from `first` on. */
 export interface Block {
-  readonly chunk: Chunk;
   readonly first: number;
   readonly rows: number;
-  /** Rows of tiles in an image of the chunk, and tiles in a row. */
+  /** Rows of tiles in an image, and tiles in a row. */
   readonly imageRows: number;
   readonly columns: number;
 }
 
-/** The most rows of tiles that a block has, if it should have about `atOnce` tiles. */
-export const rowsOfBlock = ({ out }: Correlation, m: TileSize, atOnce: number): number => {
+/** All rows of tiles of a correlation. */
+export const wholeBlock = ({ out }: Correlation, m: TileSize): Block => {
   const [images, , height, width] = out.shape as [number, number, number, number];
-  const most = Math.max(1, Math.floor(atOnce / Math.ceil(width / m)));
-  return Math.min(most, images * Math.ceil(height / m));
+  const imageRows = Math.ceil(height / m);
+  return { first: 0, rows: images * imageRows, imageRows, columns: Math.ceil(width / m) };
 };
 
 /**
@@ -124,23 +122,13 @@ export const eachBlock = (
   rowsThatFit: (columns: number) => number,
   work: (block: Block) => void,
 ): void => {
-  const { out } = correlation;
-  if (elementCount(out.shape) === 0) return;
-  const [images, channels, height, width] = out.shape as [number, number, number, number];
-  const columns = Math.ceil(width / m);
-  // Up to whole tiles: outputs that are not there are computed, but not stored.
-  const { storage, dtype, strides, offset } = out;
-  const shape = [images, channels, Math.ceil(height / m) * m, columns * m];
-  const whole = { ...correlation, out: { storage, dtype, shape, strides, offset } };
-  eachChunk(whole, { mayStay: false, neighbours: true, phases: m, unit: m }, (chunk) => {
-    const imageRows = chunk.rows / m;
-    const all = chunk.count * imageRows;
-    for (let first = 0; first < all;) {
-      const rows = Math.min(rowsThatFit(columns), all - first);
-      work({ chunk, first, rows, imageRows, columns });
-      first += rows;
-    }
-  });
+  if (elementCount(correlation.out.shape) === 0) return;
+  const whole = wholeBlock(correlation, m);
+  for (let first = 0; first < whole.rows;) {
+    const rows = Math.min(rowsThatFit(whole.columns), whole.rows - first);
+    work({ ...whole, first, rows });
+    first += rows;
+  }
 };
 
 /** Transformed tiles in memory. */
@@ -157,47 +145,71 @@ export const roomFor = (
   planes: number,
   tiles: number,
 ): TransformedTiles => {
-  const layout = tileLayout(currentTarget().machine, element, m, planes, tiles);
+  const layout = tileLayout(element, m, planes, tiles);
   return { ...layout, element, storage: workspace(`winograd.${name}.${element}`, layout.bytes) };
 };
 
 /** About what it takes to transform so many tiles of a plane: each point twice, of a handful of terms. */
 export const transformFlops = (m: TileSize, tiles: number): number => 16 * pointsOf(m) * tiles;
 
-/**
- * Transforms the tiles of a block, in planes first … first + count − 1 of padded images. They begin at the tile `place`;
- * what lies behind them in a plane is spoiled.
- */
+/** Pieces of scratch memory for bands. */
+export const bandsOf = (element: 'f32' | 'f64', pieces: number, piece: number): Storage =>
+  workspace(`winograd.bands.${element}`, pieces * piece * storageBytes[element]);
+
+/** Transforms the tiles of a block, in so many channels from the first on. They begin at the tile `place`. */
 export const transformTiles = (
-  of: 'inputs' | 'gradients',
+  of: Tiled,
   m: TileSize,
-  images: Images,
-  planes: { readonly first: number; readonly count: number },
+  images: View,
+  origin: readonly [number, number],
+  channels: { readonly first: number; readonly count: number },
   { first, rows, imageRows, columns }: Block,
-  { storage: out, element, pitch, point }: TransformedTiles,
+  { storage: out, element, block, point }: TransformedTiles,
   place = 0,
 ): void => {
+  const type = storageOf[images.dtype];
+  const [, , height, width] = images.shape as [number, number, number, number];
+  const [imageStep, channelStep, rowStep, columnStep] = images.strides as [number, number, number, number];
+  const across = columns * m + tileRows(m, of) - m;
+  const before = Math.min(Math.max(0, -origin[1]), across);
+  const skipped = Math.min(Math.max(0, origin[1]), width);
+  const used = Math.min(width - skipped, across - before);
+  const pitch = Math.max(across, before + turnedColumns(used)) * CHANNELS;
+  const blocks = Math.ceil(channels.count / CHANNELS);
+  const { parts, partRows } = partsOf(blocks, rows);
+  const piece = pieceOf(m, of, pitch);
   launch(
-    tilesKernel(element, m, of),
+    tilesKernel(type, m, of, columnStep === 1),
     {
       images: {
         storage: images.storage,
-        byteOffset: (images.offset + planes.first * images.channel) * storageBytes[element],
+        byteOffset: (images.offset + channels.first * channelStep) * storageBytes[type],
       },
-      out: { storage: out, byteOffset: place * storageBytes[element] },
+      bands: bandsOf(element, blocks * parts, piece),
+      out: { storage: out, byteOffset: place * CHANNELS * storageBytes[element] },
+      channels: channels.count,
       rows,
       first,
+      parts,
+      partRows,
       imageRows,
       columns,
-      imageStep: images.image,
-      channelStep: images.channel,
-      rowStep: images.row,
-      phaseStep: images.phases.pitch,
+      height,
+      top: -origin[0],
+      before,
+      skipped,
+      used,
+      imageStep,
+      channelStep,
+      rowStep,
+      columnStep,
       pitch,
-      pointStep: point,
+      piece,
+      block,
+      point,
     },
     0,
-    planes.count,
-    { grain: grainOf({ flops: transformFlops(m, rows * columns) }) },
+    blocks * parts,
+    { grain: grainOf({ flops: CHANNELS * transformFlops(m, partRows * columns) }) },
   );
 };

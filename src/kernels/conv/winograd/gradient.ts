@@ -9,30 +9,33 @@ import {
   input,
   kernel,
   loop,
+  Pointer,
   settle,
   unroll,
-  variable,
   when,
   type KernelDefinition,
+  type Machine,
 } from '../../../lang/index.ts';
-import { tileOf } from '../../gemm-tile.ts';
+import { tileOf, type Tile } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
+import { CHANNELS } from './layout.ts';
 import { TAPS, transposed, winogradOf, type TileSize } from './matrices.ts';
 import { apart, transform } from './transform.ts';
 
 type SumSpec = ReturnType<typeof sumSpec>;
 const sumSpec = (element: 'f32' | 'f64') => ({
-  /** [point][channel][tile], as the transforms leave them. */
+  /** As the transforms leave them: see `layout.ts`. */
   gradients: input(element),
   inputs: input(element),
   /** [point][output][input] */
   sums: inout(element),
-  /** Panels of `rows` outputs, and of `vectors` inputs. */
+  /** Panels of `rows` outputs. */
   outPanels: index,
-  inPanels: index,
+  channels: index,
   tiles: index,
-  pitch: index,
+  gradientBlock: index,
   gradientStep: index,
+  inputBlock: index,
   inputStep: index,
   sumStep: index,
   /** From output to output, of the sums. */
@@ -41,50 +44,76 @@ const sumSpec = (element: 'f32' | 'f64') => ({
   accumulate: index,
 });
 
+/** The tile of the sums: its rows, which are outputs, fall evenly into blocks of channels. */
+export const sumTile = (machine: Machine, element: 'f32' | 'f64'): Tile => {
+  const tile = tileOf(machine, element);
+  return { ...tile, rows: 2 ** Math.floor(Math.log2(tile.rows)) };
+};
+
 /**
  * sums[point][o][c] = Σ gradients[point][o][tile] · inputs[point][c][tile], at points and of panels of outputs
- * begin … end − 1, counted panel by panel. Each lane sums its tiles, and in the end the lanes are summed.
+ * begin … end − 1, counted panel by panel. Lanes are inputs.
  */
-export const sumKernel = once((element: 'f32' | 'f64'): KernelDefinition<SumSpec> =>
-  kernel(`winograd.sum.${element}`, sumSpec(element), (args, range, machine) => {
-    const { gradients, inputs, sums, outPanels, inPanels, tiles, pitch } = args;
-    const { gradientStep, inputStep, sumStep, sumPitch, accumulate } = args;
-    const { rows, vectors } = tileOf(machine, element);
+export const sumKernel = once(
+  (element: 'f32' | 'f64', rows: number, vectors: number): KernelDefinition<SumSpec> =>
+    kernel(`winograd.sum.${element}.${String(rows)}x${String(vectors)}`, sumSpec(element), (args, range) => {
+      const { gradients, inputs, sums, outPanels, channels, tiles } = args;
+      const { gradientBlock, gradientStep, inputBlock, inputStep, sumStep, sumPitch, accumulate } = args;
+      const { lanes } = inputs.builder;
+      const step = CHANNELS * elementBytes[element];
 
-    loop(range, (place) => {
-      const point = place.div(outPanels);
-      const o = place.sub(point.mul(outPanels)).mul(rows);
-      const left = gradients.plus(point.mul(gradientStep).add(o.mul(pitch)));
-      const lefts = unroll(rows, (i) => left.plus(pitch.mul(i)));
-      const right = inputs.plus(point.mul(inputStep));
-      const to = sums.plus(point.mul(sumStep).add(o.mul(sumPitch)));
-      loop(inPanels, (panel) => {
-        const c = panel.mul(vectors);
-        const rights = unroll(vectors, (j) => right.plus(c.add(j).mul(pitch)));
-        const totals = grid(rows, vectors, () => accumulator(element));
-        eachLane(tiles, (tile) => {
-          const row = rights.map((pointer) => pointer.at(tile));
-          lefts.forEach((pointer, i) => {
-            const factor = pointer.at(tile);
-            row.forEach((value, j) => {
-              totals[i]![j]!.accumulate(factor, value);
+      loop(range, (place) => {
+        const point = place.div(outPanels);
+        const o = place.sub(point.mul(outPanels)).mul(rows);
+        const outBlock = o.div(CHANNELS);
+        const left = gradients
+          .plus(point.mul(gradientStep))
+          .plus(outBlock.mul(gradientBlock).add(o.sub(outBlock.mul(CHANNELS))));
+        const right = inputs.plus(point.mul(inputStep));
+        const to = sums.plus(point.mul(sumStep).add(o.mul(sumPitch)));
+        const end = left.address.add(tiles.mul(step));
+        loop(
+          channels,
+          (c) => {
+            const totals = grid(rows, vectors, () => accumulator(element));
+            const rights = unroll(vectors, (j) => {
+              // Vectors that are not there are taken from the last block, and nobody reads their sums.
+              const block = c
+                .add(j * lanes)
+                .min(channels.sub(1))
+                .div(CHANNELS);
+              return right.plus(block.mul(inputBlock).add(c.add(j * lanes).rem(CHANNELS))).walk();
             });
-            settle();
-          });
-        });
-        totals.forEach((line, i) => {
-          const place = to.plus(sumPitch.mul(i)).plus(c);
-          line.forEach((total, j) => {
-            const sum = variable(total.reduceAdd());
-            when(accumulate.ne(0), () => {
-              sum.update('add', place.scalar(j));
+            loop(
+              { begin: left.address, end },
+              (at) => {
+                const factors = new Pointer(gradients.builder, gradients.param, element, at);
+                const row = rights.map((pointer) => pointer.vector());
+                totals.forEach((line, i) => {
+                  const factor = factors.splat(i);
+                  line.forEach((total, j) => {
+                    total.accumulate(factor, row[j]!);
+                  });
+                  settle();
+                });
+                for (const pointer of rights) pointer.advance(CHANNELS);
+              },
+              { step },
+            );
+            totals.forEach((line, i) => {
+              const place = to.plus(sumPitch.mul(i)).plus(c);
+              line.forEach((total, j) => {
+                when(accumulate.ne(0), () => {
+                  total.update('add', place.vector(j * lanes));
+                });
+                place.set(j * lanes, total);
+              });
             });
-            place.set(j, sum);
-          });
-        });
+          },
+          { step: vectors * lanes },
+        );
       });
-    });
-  }),
+    }),
 );
 
 type GradientSpec = ReturnType<typeof gradientSpec>;

@@ -2,7 +2,7 @@
  * Convolution by Winograd's minimal filtering: 3 × 3 taps at stride 1. Tiles of inputs are transformed, multiplied with
  * transformed taps point by point, which is one small matrix product each, and transformed back:
  *
- *     products[point][o][tile] = Σ taps[point][o][c] · inputs[point][c][tile]
+ *     products[point][tile][o] = Σ inputs[point][tile][c] · taps[point][c][o]
  *
  * Some rows of tiles at a time, so that what lies between the transforms stays in the second cache.
  */
@@ -10,26 +10,29 @@ import { launch, type Region } from '../../../device/launch.ts';
 import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
-import { storageBytes } from '../../../lang/index.ts';
-import { cycles, tileFor, tileOf, type Tile } from '../../gemm-tile.ts';
+import { storageBytes, type Machine } from '../../../lang/index.ts';
+import { cycles, restVectors, tileOf, type Tile } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
 import { epilogueForm } from '../../epilogue.ts';
-import type { Correlation } from '../correlation.ts';
+import type { Correlation, Taps } from '../correlation.ts';
+import { partsOf, turnedColumns } from './bands.ts';
 import {
+  bandsOf,
   eachBlock,
-  roomFor,
   elementOf,
-  transformFlops,
+  roomFor,
   strips,
+  transformFlops,
   transformTiles,
   undilated,
+  wholeBlock,
   type Block,
   type TransformedTiles,
 } from './blocks.ts';
-import { pointsOf } from './layout.ts';
+import { CHANNELS, pointsOf } from './layout.ts';
 import type { TileSize } from './matrices.ts';
 import { multiplyKernel } from './multiply.ts';
-import { outputKernel } from './output.ts';
+import { outputKernel, outputPiece } from './output.ts';
 import { transformedTaps, type TransformedTaps } from './taps.ts';
 
 /**
@@ -43,50 +46,39 @@ export const winogradCorrelation = (correlation: Correlation, m: TileSize): void
   const atOnce = tilesAtOnce(correlation, m);
   const parts = undilated(correlation).flatMap((dense) => strips(dense, m, atOnce));
   const { tile, most } = roundOf(parts, m, atOnce);
-  const transformed = transformedTaps(taps, groups, m, tile.rows);
+  const transformed = transformedTaps(taps, groups, m, tile.columns);
   const inputs = roomFor('inputs', element, m, taps.channels.size, most);
-  const products = roomFor('products', element, m, transformed.panels * tile.rows, most);
+  const products = roomFor('products', element, m, taps.out.size, most);
 
   // Blocks are multiplied together until they are `most` tiles: every round reads all taps.
   let blocks: Placed[] = [];
   let tiles = 0;
-  const transformInputs = (group: number, block: Block, place: number): void => {
-    const planes = { first: group * taps.channels.size, count: taps.channels.size };
-    transformTiles('inputs', m, block.chunk.images, planes, block, inputs, place);
+  const transformInputs = (group: number, { part, block, place }: Placed): void => {
+    const channels = { first: group * taps.channels.size, count: taps.channels.size };
+    transformTiles('inputs', m, part.input, part.origin, channels, block, inputs, place);
   };
-  const finish = (group: number): void => {
-    multiply(transformed, group, taps.channels.size, tile, m, tiles, inputs, products);
-    // From the last one on, as the transform of a block's outputs spoils what lies behind it.
-    for (const { part, block, place } of blocks.toReversed())
-      transformOutputs(part, m, group, block, products, place);
-  };
-  const next = (): void => {
+  const finish = (): void => {
+    for (let group = 0; group < groups; group++) {
+      for (const placed of blocks) transformInputs(group, placed);
+      multiply(transformed, group, taps, tile, m, tiles, inputs, products);
+      for (const placed of blocks) transformOutputs(placed, m, group, products);
+    }
     blocks = [];
     tiles = 0;
   };
   for (const part of parts) {
     const rowsThatFit = (columns: number): number => {
       if (tiles + columns > most) {
-        finish(0);
-        next();
+        finish();
       }
       return Math.floor((most - tiles) / columns);
     };
     eachBlock(part, m, rowsThatFit, (block) => {
       blocks.push({ part, block, place: tiles });
-      transformInputs(0, block, tiles);
       tiles += block.rows * block.columns;
-      if (groups === 1) return;
-      // Of images, which are there until the next block comes, all groups are taken now.
-      finish(0);
-      for (let group = 1; group < groups; group++) {
-        transformInputs(group, block, 0);
-        finish(group);
-      }
-      next();
     });
   }
-  if (tiles > 0) finish(0);
+  if (tiles > 0) finish();
 };
 
 /** A block of a part of the correlation, and where its tiles begin among those that are multiplied together. */
@@ -106,47 +98,86 @@ const roundOf = (parts: readonly Correlation[], m: TileSize, atOnce: number): Ro
   const { out, taps } = parts[0]!;
   const element = elementOf(out);
   const { machine } = currentTarget();
-  const columns = parts.map((part) => Math.ceil(part.out.shape[3]! / m));
-  const rows = parts.map(({ out: { shape } }) => shape[0]! * Math.ceil(shape[2]! / m));
-  if (parts.length === 1) {
-    const fitting = Math.min(Math.max(1, Math.floor(atOnce / columns[0]!)), rows[0]!);
-    return roundOfRows(machine.name, element, taps.out.size, columns[0]!, fitting);
+  const blocks = parts.map((part) => wholeBlock(part, m));
+  if (blocks.length === 1) {
+    const [{ rows, columns }] = blocks as [Block];
+    const fitting = Math.min(Math.max(1, Math.floor(atOnce / columns)), rows);
+    return roundOfRows(machine.name, element, taps.out.size, columns, rows, fitting);
   }
-  const all = columns.reduce((sum, some, k) => sum + some * rows[k]!, 0);
-  const most = Math.min(all, Math.ceil(all / Math.ceil(all / atOnce)) + Math.max(...columns) - 1);
-  return { tile: tileFor(machine, element, taps.out.size, most), most };
+  const all = blocks.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+  const widest = Math.max(...blocks.map(({ columns }) => columns));
+  const most = Math.min(all, Math.ceil(all / Math.ceil(all / atOnce)) + widest - 1);
+  return { tile: productTile(machine, element, most, taps.out.size), most };
 };
 
-/** Of one part, of rows of so many tiles, at most `most` of them: what takes the least time for a row. */
-const roundOfRows = once(
-  (_machine: string, element: 'f32' | 'f64', outs: number, columns: number, most: number): Round => {
-    const { machine } = currentTarget();
-    let best = { tile: tileFor(machine, element, outs, most * columns), rows: most };
-    const time = ({ tile, rows }: typeof best): number => cycles(tile, outs, rows * columns) / rows;
-    for (let rows = most - 1; rows >= most / 2; rows--) {
-      const other = { tile: tileFor(machine, element, outs, rows * columns), rows };
-      if (time(other) < time(best) * WORTH) best = other;
+/** So much longer takes what has a panel of fewer vectors. */
+const PARTIAL = 1.05;
+
+/**
+ * The tile for so many tiles and outputs. Panels of fewer vectors than the others are best avoided: they keep too few sums
+ * under way, and read taps in pieces.
+ */
+const productTile = (machine: Machine, element: 'f32' | 'f64', tiles: number, outs: number): Tile => {
+  const { vectors: most } = tileOf(machine, element);
+  let best = tileOf(machine, element);
+  let least = Infinity;
+  for (let vectors = most; vectors >= 2; vectors--) {
+    for (let rows = 1; (rows + 1) * vectors + 1 <= machine.vectorRegisters; rows++) {
+      const tile = { rows, vectors, columns: vectors * machine.lanes(element) };
+      const rest = restVectors(tile, outs) === 0 ? 1 : PARTIAL;
+      const time = cycles(tile, tiles, outs) * rest;
+      if (time < least) [best, least] = [tile, time];
     }
-    return { tile: best.tile, most: best.rows * columns };
+  }
+  return best;
+};
+
+/** Of one part, of so many rows of tiles, at most `fitting` of them at a time: what takes the least time. */
+const roundOfRows = once(
+  (
+    _machine: string,
+    element: 'f32' | 'f64',
+    outs: number,
+    columns: number,
+    rows: number,
+    fitting: number,
+  ): Round => {
+    const { machine } = currentTarget();
+    const timeOf = (tile: Tile, atOnce: number): number =>
+      Math.floor(rows / atOnce) * cycles(tile, atOnce * columns, outs) +
+      cycles(tile, (rows % atOnce) * columns, outs);
+    let best = fitting;
+    let tile = productTile(machine, element, best * columns, outs);
+    for (let atOnce = fitting - 1; atOnce >= fitting / 2; atOnce--) {
+      const other = productTile(machine, element, atOnce * columns, outs);
+      if (timeOf(other, atOnce) < timeOf(tile, best) * WORTH) [best, tile] = [atOnce, other];
+    }
+    return { tile, most: best * columns };
   },
 );
 
 /** Less than so much of a gain is not worth smaller blocks. */
 const WORTH = 0.98;
 
-/** Tiles of which all that lies between the transforms fills the second cache, but at least two panels. */
+/**
+ * Tiles of which all that lies between the transforms fills the second cache; but at least so many that reading the taps,
+ * which every round does, takes less than multiplying with them.
+ */
 const tilesAtOnce = ({ out, taps }: Correlation, m: TileSize): number => {
   const { machine } = currentTarget();
   const element = elementOf(out);
   const perTile = pointsOf(m) * (taps.out.size + taps.channels.size) * storageBytes[element];
-  return Math.max(Math.floor(machine.l2 / perTile), 2 * tileOf(machine, element).columns);
+  return Math.max(Math.floor(machine.l2 / perTile), FEWEST);
 };
+
+/** Fewer tiles are not multiplied together, if there are more. */
+const FEWEST = 96;
 
 /** The products of so many tiles at all points. */
 const multiply = (
-  taps: TransformedTaps,
+  transformed: TransformedTaps,
   group: number,
-  channels: number,
+  { out, channels }: Taps,
   tile: Tile,
   m: TileSize,
   tiles: number,
@@ -155,88 +186,92 @@ const multiply = (
 ): void => {
   const { element } = inputs;
   const lanes = currentTarget().machine.lanes(element);
-  const ofPanels = (vectors: number, firstTile: number, tilePanels: number): void => {
-    if (tilePanels === 0) return;
+  const rows = Math.min(tile.rows, tiles);
+  const ofPanels = (vectors: number, firstPanel: number, panels: number): void => {
+    if (panels === 0) return;
     launch(
-      multiplyKernel(element, tile.rows, vectors),
+      multiplyKernel(element, rows, vectors, tile.vectors),
       {
-        taps: taps.of(group),
+        taps: transformed.of(group),
         inputs: inputs.storage,
         out: products.storage,
-        channels,
-        outPanels: taps.panels,
-        tilePanels,
-        firstTile,
-        pitch: inputs.pitch,
-        tapStep: taps.pointStep,
+        channels: channels.size,
+        firstPanel,
+        panels,
+        panelSize: channels.size * tile.columns,
+        tiles,
+        tapStep: transformed.pointStep,
+        inputBlock: inputs.block,
         inputStep: inputs.point,
+        outBlock: products.block,
         outStep: products.point,
       },
       0,
-      pointsOf(m) * tilePanels,
-      { grain: grainOf({ flops: 2 * taps.panels * tile.rows * channels * vectors * lanes }) },
+      pointsOf(m) * panels,
+      { grain: grainOf({ flops: 2 * channels.size * vectors * lanes * tiles }) },
     );
   };
-  const vectors = Math.ceil(tiles / lanes);
-  const panels = Math.floor(vectors / tile.vectors);
-  const rest = vectors % tile.vectors;
+  const panels = Math.floor(out.size / tile.columns);
+  const rest = restVectors(tile, out.size);
   ofPanels(tile.vectors, 0, panels);
-  ofPanels(rest, panels * tile.columns, rest === 0 ? 0 : 1);
+  ofPanels(rest, panels, rest === 0 ? 0 : 1);
 };
 
-/** The outputs of a block and a group, from their products, of which the block's begin at the tile `place`. */
+/** The outputs of a block and a group, from their products. */
 const transformOutputs = (
-  { out, taps, bias, epilogue }: Correlation,
+  { part: { out, taps, bias, epilogue }, block: { first, rows, imageRows, columns }, place }: Placed,
   m: TileSize,
   group: number,
-  { chunk, first, rows, imageRows, columns }: Block,
-  { storage: products, element, pitch, point }: TransformedTiles,
-  place: number,
+  { storage: products, element, block, point }: TransformedTiles,
 ): void => {
   const storage = storageOf[out.dtype];
-  const firstChannel = group * taps.out.size;
-  const at = ({ storage: memory, offset, strides }: View): Region => {
-    const [imageStep, channelStep, rowStep] = strides as [number, number, number];
-    const elements = offset + chunk.first * imageStep + firstChannel * channelStep + chunk.firstRow * rowStep;
-    return { storage: memory, byteOffset: elements * storageBytes[storage] };
-  };
+  const [, , height, width] = out.shape as [number, number, number, number];
   const [outImageStep, outChannelStep, outRowStep, outColumnStep] = out.strides as [
     number,
     number,
     number,
     number,
   ];
+  const firstChannel = group * taps.out.size;
+  const at = ({ storage: memory, offset }: View, step: number): Region => ({
+    storage: memory,
+    byteOffset: (offset + firstChannel * step) * storageBytes[storage],
+  });
   const biasStep = bias?.strides[0] ?? 0;
+  const blocks = Math.ceil(taps.out.size / CHANNELS);
+  const { parts, partRows } = partsOf(blocks, rows);
+  const pitch = turnedColumns(columns * m) * CHANNELS;
+  const piece = outputPiece(m, pitch);
   launch(
     outputKernel(storage, m, outColumnStep === 1, epilogueForm(epilogue)),
     {
-      products: { storage: products, byteOffset: place * storageBytes[element] },
-      out: at(out),
-      residual: at(epilogue?.residual ?? out),
-      bias:
-        bias === null
-          ? out.storage
-          : {
-              storage: bias.storage,
-              byteOffset: (bias.offset + firstChannel * biasStep) * storageBytes[storage],
-            },
+      products: { storage: products, byteOffset: place * CHANNELS * storageBytes[element] },
+      bands: bandsOf(element, blocks * parts, piece),
+      out: at(out, outChannelStep),
+      residual: at(epilogue?.residual ?? out, outChannelStep),
+      bias: bias === null ? out.storage : at(bias, biasStep),
       hasBias: bias === null ? 0 : 1,
-      biasStep,
+      outs: taps.out.size,
       rows,
       first,
+      parts,
+      partRows,
       imageRows,
       columns,
-      height: Math.min(out.shape[2]! - chunk.firstRow, chunk.rows),
-      width: out.shape[3]!,
+      height,
+      width,
       pitch,
-      pointStep: point,
+      piece,
+      block,
+      point,
+      biasStep,
       outImageStep,
       outChannelStep,
       outRowStep,
       outColumnStep,
     },
     0,
-    taps.out.size,
-    { grain: grainOf({ flops: transformFlops(m, rows * columns) }) },
+    blocks * parts,
+    { grain: grainOf({ flops: CHANNELS * transformFlops(m, partRows * columns) }) },
   );
 };

@@ -1,10 +1,17 @@
-/** Where transformed tiles lie: [point][channel][tile], a point being one of (m + 2)² places of a transformed tile. */
-import { storageBytes, type ElementType, type Machine } from '../../../lang/index.ts';
+/**
+ * Where transformed tiles lie: [point][block of channels][tile][channel], a point being one of (m + 2)² places of a
+ * transformed tile. A channel's neighbours are the lanes of the transforms, whatever the shape of the images, and a few
+ * tiles that follow one another are a few constant steps apart for the products.
+ */
+import { storageBytes, type ElementType } from '../../../lang/index.ts';
 import type { TileSize } from './matrices.ts';
 
+/** Channels of a block: of float32 a cache line, and a whole number of vectors on every machine. */
+export const CHANNELS = 16;
+
 export interface TileLayout {
-  /** From channel to channel, in elements. */
-  readonly pitch: number;
+  /** From block to block of channels, in elements. */
+  readonly block: number;
   /** From point to point, in elements. */
   readonly point: number;
   readonly bytes: number;
@@ -24,18 +31,14 @@ export const oddLines = (elements: number, element: ElementType): number => {
   return ((lines + (lines % 2 === 0 ? 1 : 0)) * LINE) / storageBytes[element];
 };
 
-/**
- * Room for tiles of so many channels, and behind those of a channel for the rest of a vector, which is written and read
- * but means nothing.
- */
+/** Room for so many tiles of so many channels. */
 export const tileLayout = (
-  machine: Machine,
   element: ElementType,
   m: TileSize,
   channels: number,
   tiles: number,
 ): TileLayout => {
-  const pitch = oddLines(tiles + machine.lanes(element), element);
-  const point = oddLines(channels * pitch, element);
-  return { pitch, point, bytes: pointsOf(m) * point * storageBytes[element] };
+  const block = tiles * CHANNELS;
+  const point = oddLines(Math.ceil(channels / CHANNELS) * block, element);
+  return { block, point, bytes: pointsOf(m) * point * storageBytes[element] };
 };

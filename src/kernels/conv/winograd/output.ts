@@ -12,34 +12,46 @@ import {
   variable,
   when,
   type KernelDefinition,
+  type Pointer,
   type StorageType,
   type Value,
 } from '../../../lang/index.ts';
 import { finished, type EpilogueForm } from '../../epilogue.ts';
-import { interleaved } from '../../interleave.ts';
 import { once } from '../../once.ts';
+import { storeRow } from './bands.ts';
+import { CHANNELS } from './layout.ts';
 import { winogradOf, type TileSize } from './matrices.ts';
 import { apart, transform } from './transform.ts';
 
 type OutputSpec = ReturnType<typeof outputSpec>;
 const outputSpec = (storage: StorageType) => ({
-  /** [point][channel][tile], spent afterwards. */
-  products: inout(loadedElement[storage]),
+  /** As `layout.ts` says. */
+  products: input(loadedElement[storage]),
+  /** Scratch memory: a piece for each position, of which that of the first is used. */
+  bands: inout(loadedElement[storage]),
   out: output(storage),
   bias: input(storage),
   residual: input(storage),
   hasBias: index,
+  outs: index,
   /** Rows of tiles, counted through all images, and which is the first. */
   rows: index,
   first: index,
+  /** Parts into which the rows fall, and rows of a part. */
+  parts: index,
+  partRows: index,
   /** Rows of tiles in an image, and tiles in a row. */
   imageRows: index,
   columns: index,
-  /** Of the outputs under them. */
+  /** Of an output. */
   height: index,
   width: index,
+  /** From row to row of a band, and from piece to piece. */
   pitch: index,
-  pointStep: index,
+  piece: index,
+  /** From block to block of channels, and from point to point, of the products. */
+  block: index,
+  point: index,
   biasStep: index,
   outImageStep: index,
   outChannelStep: index,
@@ -47,95 +59,97 @@ const outputSpec = (storage: StorageType) => ({
   outColumnStep: index,
 });
 
+/** Elements of a piece of scratch memory: a row of tiles, and a tile that was transformed along one axis. */
+export const outputPiece = (m: TileSize, pitch: number): number => m * pitch + m * (m + 2) * CHANNELS;
+
 /**
- * activation(Aᵀ M A + bias + residual) for output channels begin … end − 1.
- *
- * Lanes are tiles of one row. Along the columns first, whose results wait where the products were. The vector that
- * crosses the row's end then spoils products of the next row: so the last row comes first.
+ * activation(Aᵀ M A + bias + residual), of positions begin … end − 1: parts of the rows of tiles, counted block by block
+ * of output channels. Lanes are channels.
  */
 export const outputKernel = once(
   (storage: StorageType, m: TileSize, dense: boolean, form: EpilogueForm): KernelDefinition<OutputSpec> => {
     const element = loadedElement[storage];
     const name = `winograd.output.${storage}.${String(m)}.${dense ? 'dense' : 'strided'}${form}`;
     return kernel(name, outputSpec(storage), (args, range) => {
-      const { products, out, bias, residual, hasBias, rows, first, imageRows, columns, height, width } = args;
-      const { pitch, pointStep, biasStep, outImageStep, outChannelStep, outRowStep, outColumnStep } = args;
+      const { products, bands, out, bias, residual, hasBias, outs, rows, first, parts, partRows } = args;
+      const { imageRows, columns, height, width, pitch, piece, block: blockStep, point, biasStep } = args;
+      const { outImageStep, outChannelStep, outRowStep, outColumnStep } = args;
       const matrix = winogradOf(m).output;
       const size = m + 2;
       const { lanes } = products.builder;
-      const pointBytes = pointStep.mul(elementBytes[element]);
+      const pointBytes = point.mul(elementBytes[element]);
       const lineBytes = pointBytes.mul(size);
+      const pitchBytes = pitch.mul(elementBytes[element]);
+      const stride = dense ? undefined : outColumnStep;
 
-      /**
-       * @param at    where the row begins, in the output and in the residual
-       * @param left  how many outputs there are from `begin` to the end of the row; null: enough
-       */
-      const storeRow = (phases: readonly Value[], at: Value, begin: Value, left: Value | null): void => {
-        const vectors = dense ? interleaved(phases) : phases;
-        vectors.forEach((sum, k) => {
-          // Dense: elements k·lanes … of the row. Otherwise every m-th, from k on.
-          const missing = dense ? left?.sub(k * lanes) : left?.add(m - 1 - k).div(m);
-          const count = missing?.max(0).min(lanes);
-          const from = begin.add(dense ? k * lanes : k);
-          const place = at.add(dense ? from : from.mul(outColumnStep));
-          const stride = dense ? undefined : outColumnStep.mul(m);
-          const total = finished(form, sum, () =>
-            stride === undefined
-              ? residual.vector(place, { count })
-              : residual.strided(place, stride, { count }),
-          );
-          out.set(place, total, { count, stride });
+      const band = bands.plus(range.begin.mul(piece));
+      const waiting = band.plus(pitch.mul(m));
+
+      const store = (to: Pointer, column: Value, sum: Value, count: Value | undefined): void => {
+        const place = dense ? column : column.mul(outColumnStep);
+        const total = finished(form, sum, () => {
+          const added = residual.plusBytes(to.address.sub(out.address)).plus(place);
+          return stride === undefined
+            ? added.vector(0, { lanes: sum.lanes, count })
+            : added.strided(0, stride, { lanes: sum.lanes, count });
         });
+        to.set(place, total, { count, stride });
       };
 
-      loop(range, (channel) => {
-        const sums = products.plus(channel.mul(pitch));
-        const plane = channel.mul(outChannelStep);
-        const shift = variable(constant(0, element), 'bias');
-        when(hasBias.ne(0), () => {
-          shift.set(bias.scalar(channel.mul(biasStep)));
-        });
-        const added = shift.splat(lanes);
+      loop(range, (position) => {
+        const block = position.div(parts);
+        const begin = position.sub(block.mul(parts)).mul(partRows);
+        const channel = block.mul(CHANNELS);
+        const some = outs.sub(channel).min(CHANNELS);
+        const sums = products.plus(block.mul(blockStep));
+        const plane = out.plus(channel.mul(outChannelStep));
+        const turned = { count: width, channelStep: outChannelStep, channels: some };
 
-        loop(rows, (back) => {
-          const row = rows.sub(back).sub(1);
+        loop({ begin, end: begin.add(partRows).min(rows) }, (row) => {
           const counted = first.add(row);
           const image = counted.div(imageRows);
           const y = counted.sub(image.mul(imageRows)).mul(m);
-          const line = plane.add(image.mul(outImageStep)).add(y.mul(outRowStep));
-          const place = sums.plus(row.mul(columns));
-          const lines = height.sub(y).min(m);
+          const tiles = sums.plus(row.mul(columns).mul(CHANNELS));
           loop(
-            columns,
-            (x) => {
-              const target = place.plus(x);
-              loop(size, (j) => {
-                const places = apart(target.plusBytes(pointBytes.mul(j)), lineBytes, size);
-                const column = places.map((pointer) => pointer.vector());
-                transform(matrix, column).forEach((value, i) => {
-                  places[i]!.set(0, value);
-                });
+            some,
+            (lane) => {
+              const shift = variable(constant(0, { element, lanes }), 'bias');
+              when(hasBias.ne(0), () => {
+                const count = some.sub(lane).min(lanes);
+                shift.set(bias.strided(channel.add(lane).mul(biasStep), biasStep, { count }));
               });
-              const begin = x.mul(m);
-              const left = width.sub(begin);
-              loop(lines, (i) => {
-                const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, size);
-                const values = places.map((pointer) => pointer.vector());
-                const phases = transform(matrix, values).map((value) => value.add(added));
-                const at = line.add(i.mul(outRowStep));
-                when(
-                  left.ge(m * lanes),
-                  () => {
-                    storeRow(phases, at, begin, null);
-                  },
-                  () => {
-                    storeRow(phases, at, begin, left);
-                  },
-                );
+              loop(columns, (x) => {
+                const from = tiles.plus(x.mul(CHANNELS)).plus(lane).walk('from');
+                const place = waiting.walk('waiting');
+                loop(size, () => {
+                  const column = apart(from, lineBytes, size).map((pointer) => pointer.vector());
+                  transform(matrix, column).forEach((value, i) => {
+                    place.set(i * size * lanes, value);
+                  });
+                  from.advanceBytes(pointBytes);
+                  place.advance(lanes);
+                });
+                const source = waiting.walk('waiting');
+                const target = band
+                  .plus(x.mul(m * CHANNELS))
+                  .plus(lane)
+                  .walk('target');
+                loop(m, () => {
+                  const values = Array.from({ length: size }, (_, j) => source.vector(j * lanes));
+                  transform(matrix, values).forEach((value, k) => {
+                    target.set(k * CHANNELS, value.add(shift));
+                  });
+                  source.advance(size * lanes);
+                  target.advanceBytes(pitchBytes);
+                });
               });
             },
             { step: lanes },
           );
+          const line = plane.plus(image.mul(outImageStep)).plus(y.mul(outRowStep));
+          loop(height.sub(y).min(m), (i) => {
+            storeRow(turned, band.plus(i.mul(pitch)), line.plus(i.mul(outRowStep)), store);
+          });
         });
       });
     });

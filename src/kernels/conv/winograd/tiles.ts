@@ -1,96 +1,190 @@
 /** Tiles of images, transformed along both axes. */
 import {
   constant,
+  eachLane,
   elementBytes,
   index,
   inout,
   input,
   kernel,
+  loadedElement,
   loop,
+  scalar,
+  variable,
+  when,
   type KernelDefinition,
+  type Pointer,
+  type StorageType,
+  type Value,
 } from '../../../lang/index.ts';
 import { once } from '../../once.ts';
+import { fillRow } from './bands.ts';
+import { CHANNELS } from './layout.ts';
 import { transposed, winogradOf, type TileSize } from './matrices.ts';
 import { apart, transform } from './transform.ts';
 
+/** Inputs of a convolution, whose tiles overlap by two rows and columns, or gradients of its outputs. */
+export type Tiled = 'inputs' | 'gradients';
+
 type TilesSpec = ReturnType<typeof tilesSpec>;
-const tilesSpec = (element: 'f32' | 'f64') => ({
-  /** Padded, and de-interleaved into m phases: neighbouring tiles read neighbouring elements. */
-  images: input(element),
+const tilesSpec = (storage: StorageType) => ({
+  images: input(storage),
+  /** Scratch memory: a piece for each position, of which that of the first is used. */
+  bands: inout(loadedElement[storage]),
   /** As `layout.ts` says. */
-  out: inout(element),
+  out: inout(loadedElement[storage]),
+  channels: index,
   /** Rows of tiles, counted through all images, and which is the first. */
   rows: index,
   first: index,
+  /** Parts into which the rows fall, and rows of a part. */
+  parts: index,
+  partRows: index,
   /** Rows of tiles in an image, and tiles in a row. */
   imageRows: index,
   columns: index,
+  /** Rows of an image, and rows of zeros above it; negative: so many are cut off. */
+  height: index,
+  top: scalar('i32'),
+  /** Columns of zeros before the image's, columns of the image that are cut off, and that are used. */
+  before: index,
+  skipped: index,
+  used: index,
   imageStep: index,
   channelStep: index,
   rowStep: index,
-  /** From phase to phase of a row. */
-  phaseStep: index,
-  /** From channel to channel, and from point to point, of `out`. */
+  columnStep: index,
+  /** From row to row of a band, and from piece to piece. */
   pitch: index,
-  pointStep: index,
+  piece: index,
+  /** From block to block of channels, and from point to point, of `out`. */
+  block: index,
+  point: index,
 });
 
+/** Rows and columns of a tile. */
+export const tileRows = (m: TileSize, of: Tiled): number => (of === 'inputs' ? m + 2 : m);
+
+/** Rows of a band: of inputs the last two of a row of tiles are the first of the next, so those of two take turns. */
+const bandRows = (m: TileSize, of: Tiled): number => (of === 'inputs' ? 2 * m : m);
+
+/** Elements of a piece of scratch memory: a band, and a tile that was transformed along one axis. */
+export const pieceOf = (m: TileSize, of: Tiled, pitch: number): number =>
+  bandRows(m, of) * pitch + (m + 2) * tileRows(m, of) * CHANNELS;
+
 /**
- * Of channels begin … end − 1: P d Pᵀ, d being a tile. For inputs, (m + 2)² of them every m in each direction, P is Bᵀ;
- * for an output's gradients, m² of them, P is A.
+ * P d Pᵀ, d being a tile: for inputs P is Bᵀ, for gradients A. Of positions begin … end − 1: parts of the rows of tiles,
+ * counted block by block of channels. Lanes are channels.
  *
- * Lanes are tiles of one row. The vector that crosses a row's end writes into the next one's place, which is written
- * afterwards; that of the last row into the room that the layout leaves. What was transformed along the columns waits
- * in `out` to be transformed along the rows.
+ * @param dense  whether columns of the images follow one another
  */
 export const tilesKernel = once(
-  (element: 'f32' | 'f64', m: TileSize, of: 'inputs' | 'gradients'): KernelDefinition<TilesSpec> =>
-    kernel(`winograd.${of}.${element}.${String(m)}`, tilesSpec(element), (args, range) => {
-      const { images, out, rows, first, imageRows, columns } = args;
-      const { imageStep, channelStep, rowStep, phaseStep, pitch, pointStep } = args;
+  (storage: StorageType, m: TileSize, of: Tiled, dense: boolean): KernelDefinition<TilesSpec> => {
+    const name = `winograd.${of}.${storage}.${String(m)}.${dense ? 'dense' : 'strided'}`;
+    return kernel(name, tilesSpec(storage), (args, range) => {
+      const { images, bands, out, channels, rows, first, parts, partRows, imageRows, columns } = args;
+      const { height, top, before, skipped, used, imageStep, channelStep, rowStep, columnStep } = args;
+      const { pitch, piece, block: blockStep, point } = args;
+      const element = loadedElement[storage];
       const matrices = winogradOf(m);
       const matrix = of === 'inputs' ? matrices.input : transposed(matrices.output);
-      const [to, from] = [matrix.length, matrix[0]!.length];
-      const { lanes } = images.builder;
-      const bytes = elementBytes[element];
-      const rowBytes = rowStep.mul(bytes);
-      const phaseBytes = phaseStep.mul(bytes);
-      const pointBytes = pointStep.mul(bytes);
+      const [to, from] = [matrix.length, tileRows(m, of)];
+      const { lanes } = out.builder;
+      const pitchBytes = pitch.mul(elementBytes[element]);
+      const pointBytes = point.mul(elementBytes[element]);
       const lineBytes = pointBytes.mul(to);
+      const half = pitch.mul(m);
 
-      loop(range, (channel) => {
-        const plane = images.plus(channel.mul(channelStep));
-        const results = out.plus(channel.mul(pitch));
-        loop(rows, (row) => {
+      const band = bands.plus(range.begin.mul(piece));
+      const waiting = band.plus(pitch.mul(bandRows(m, of)));
+      const zero = constant(0, element);
+      const clear = (place: Pointer, elements: Value): void => {
+        eachLane(elements, (i) => {
+          place.set(i, zero);
+        });
+      };
+      // What lies beside the images is never written again.
+      clear(band, pitch.mul(bandRows(m, of)));
+
+      loop(range, (position) => {
+        const block = position.div(parts);
+        const begin = position.sub(block.mul(parts)).mul(partRows);
+        const channel = block.mul(CHANNELS);
+        const some = channels.sub(channel).min(CHANNELS);
+        const plane = images.plus(channel.mul(channelStep)).plus(skipped.mul(columnStep));
+        const results = out.plus(block.mul(blockStep));
+        const line = { dense, count: used, columnStep, channelStep, channels: some };
+
+        loop({ begin, end: begin.add(partRows).min(rows) }, (row) => {
           const counted = first.add(row);
           const image = counted.div(imageRows);
           const y = counted.sub(image.mul(imageRows));
-          const line = plane.plus(image.mul(imageStep).add(y.mul(m).mul(rowStep)));
-          const place = results.plus(row.mul(columns));
+          const source = plane.plus(image.mul(imageStep));
+          /** Rows of the image to as many rows of the band. */
+          const fill = (target: Pointer, firstRow: Value): void => {
+            loop(m, (i) => {
+              const imageRow = firstRow.add(i);
+              const place = target.plus(i.mul(pitch)).plus(before.mul(CHANNELS));
+              when(
+                imageRow.ge(0).and(imageRow.lt(height)),
+                () => {
+                  fillRow(line, source.plus(imageRow.mul(rowStep)), place);
+                },
+                () => {
+                  clear(place, used.mul(CHANNELS));
+                },
+              );
+            });
+          };
+          const imageRow = y.mul(m).sub(top.to('index'));
+          let lines: (column: Pointer) => Pointer[];
+          if (of === 'inputs') {
+            const lower = half.sub(y.rem(2).mul(half));
+            const upper = half.sub(lower);
+            // The upper half is there already unless this row of tiles has none before it.
+            const from = variable(lower.sub(lower), 'from');
+            when(row.gt(begin).and(y.gt(0)), () => {
+              from.set(1);
+            });
+            loop({ begin: from, end: 2 }, (k) => {
+              const place = upper.add(lower.sub(upper).mul(k));
+              fill(band.plus(place), imageRow.add(k.mul(m)));
+            });
+            lines = (column) => [
+              ...apart(column.plus(upper), pitchBytes, m),
+              ...apart(column.plus(lower), pitchBytes, 2),
+            ];
+          } else {
+            fill(band, imageRow);
+            lines = (column) => apart(column, pitchBytes, m);
+          }
+
+          const tiles = results.plus(row.mul(columns).mul(CHANNELS));
           loop(
-            columns,
-            (x) => {
-              const corner = line.plus(x);
-              const target = place.plus(x);
-              const point = target.walk('point');
-              // Column j of a tile is in phase j mod m: of this tile's place there, or of the next one's.
-              loop(Math.ceil(from / m), (next) => {
-                const first = corner.plus(next).walk('first');
-                loop(constant(from, 'index').sub(next.mul(m)).min(m), () => {
-                  const column = apart(first, rowBytes, from).map((pointer) => pointer.vector());
-                  const places = apart(point, lineBytes, to);
+            some,
+            (lane) => {
+              loop(columns, (x) => {
+                const corner = band.plus(x.mul(m * CHANNELS)).plus(lane);
+                const walk = lines(corner).map((pointer) => pointer.walk());
+                const place = waiting.walk('waiting');
+                loop(from, () => {
+                  const column = walk.map((pointer) => pointer.vector());
                   transform(matrix, column).forEach((value, i) => {
-                    places[i]!.set(0, value);
+                    place.set(i * from * lanes, value);
                   });
-                  first.advanceBytes(phaseBytes);
-                  point.advanceBytes(pointBytes);
+                  for (const pointer of walk) pointer.advance(CHANNELS);
+                  place.advance(lanes);
                 });
-              });
-              loop(to, (i) => {
-                const places = apart(target.plusBytes(lineBytes.mul(i)), pointBytes, to);
-                const values = places.slice(0, from).map((pointer) => pointer.vector());
-                transform(matrix, values).forEach((value, j) => {
-                  places[j]!.set(0, value);
+                const source = waiting.walk('waiting');
+                const target = tiles.plus(x.mul(CHANNELS)).plus(lane).walk('target');
+                loop(to, () => {
+                  const values = Array.from({ length: from }, (_, j) => source.vector(j * lanes));
+                  const places = apart(target, pointBytes, to);
+                  transform(matrix, values).forEach((value, j) => {
+                    places[j]!.set(0, value);
+                  });
+                  source.advance(from * lanes);
+                  target.advanceBytes(lineBytes);
                 });
               });
             },
@@ -98,5 +192,6 @@ export const tilesKernel = once(
           );
         });
       });
-    }),
+    });
+  },
 );

@@ -15,24 +15,13 @@ import type { View } from '../../../device/view.ts';
 import { storageBytes } from '../../../lang/index.ts';
 import { fill } from '../../fill.ts';
 import { offsetTable } from '../../gemm-offsets.ts';
-import { tileOf } from '../../gemm-tile.ts';
 import { forward } from '../forward.ts';
-import { pad } from '../padded.ts';
-import {
-  eachBlock,
-  elementOf,
-  roomFor,
-  rowsOfBlock,
-  strips,
-  transformTiles,
-  undilated,
-  type Block,
-} from './blocks.ts';
+import { eachBlock, elementOf, roomFor, strips, transformTiles, undilated, wholeBlock } from './blocks.ts';
+import { gradientKernel, sumKernel, sumTile } from './gradient.ts';
 import { oddLines, pointsOf } from './layout.ts';
 import type { TileSize } from './matrices.ts';
-import { gradientKernel, sumKernel } from './gradient.ts';
 
-/** Of transformed tiles at a time: many, as summing the lanes at the end of each block has its price. */
+/** Of transformed tiles at a time: many, as reading and writing the sums has its price. */
 const BLOCK_BYTES = 8 * 2 ** 20;
 
 /** @param gradWeight  float32 or float64 */
@@ -47,48 +36,47 @@ export const winogradWeightGrad = (
   const { taps, groups } = correlation;
   const element = elementOf(gradWeight);
   const bytes = storageBytes[element];
-  const { rows, vectors } = tileOf(currentTarget().machine, element);
+  const { rows, vectors, columns } = sumTile(currentTarget().machine, element);
   const outPanels = Math.ceil(taps.out.size / rows);
-  const inPanels = Math.ceil(taps.channels.size / vectors);
   const atOnce = Math.max(
     1,
     Math.floor(BLOCK_BYTES / (pointsOf(m) * (taps.out.size + taps.channels.size) * bytes)),
   );
 
-  const sumPitch = inPanels * vectors;
+  const sumPitch = Math.ceil(taps.channels.size / columns) * columns;
   const sumStep = oddLines(outPanels * rows * sumPitch, element);
   const sumBytes = pointsOf(m) * sumStep * bytes;
   const sums = workspace(`winograd.sums.${element}`, groups * sumBytes);
   let accumulate = 0;
   for (const dense of undilated(correlation)) {
     for (const strip of strips(dense, m, atOnce)) {
-      const rowsAtOnce = rowsOfBlock(strip, m, atOnce);
-      const tiles = rowsAtOnce * Math.ceil(strip.out.shape[3]! / m);
-      const inputs = roomFor('inputs', element, m, inPanels * vectors, tiles);
-      const gradients = roomFor('products', element, m, outPanels * rows, tiles);
-      const padded = ofEachChunk(strip.out, m);
+      const whole = wholeBlock(strip, m);
+      const rowsAtOnce = Math.min(Math.max(1, Math.floor(atOnce / whole.columns)), whole.rows);
+      const tiles = rowsAtOnce * whole.columns;
+      const inputs = roomFor('inputs', element, m, taps.channels.size, tiles);
+      const gradients = roomFor('products', element, m, taps.out.size, tiles);
       eachBlock(
         strip,
         m,
         () => rowsAtOnce,
         (block) => {
-          const gradImages = padded(block);
           for (let group = 0; group < groups; group++) {
             const ins = { first: group * taps.channels.size, count: taps.channels.size };
             const outs = { first: group * taps.out.size, count: taps.out.size };
-            transformTiles('inputs', m, block.chunk.images, ins, block, inputs);
-            transformTiles('gradients', m, gradImages, outs, block, gradients);
+            transformTiles('inputs', m, strip.input, strip.origin, ins, block, inputs);
+            transformTiles('gradients', m, strip.out, [0, 0], outs, block, gradients);
             launch(
-              sumKernel(element),
+              sumKernel(element, rows, vectors),
               {
                 gradients: gradients.storage,
                 inputs: inputs.storage,
                 sums: { storage: sums, byteOffset: group * sumBytes },
                 outPanels,
-                inPanels,
+                channels: taps.channels.size,
                 tiles: block.rows * block.columns,
-                pitch: inputs.pitch,
+                gradientBlock: gradients.block,
                 gradientStep: gradients.point,
+                inputBlock: inputs.block,
                 inputStep: inputs.point,
                 sumStep,
                 sumPitch,
@@ -96,7 +84,7 @@ export const winogradWeightGrad = (
               },
               0,
               pointsOf(m) * outPanels,
-              { grain: grainOf({ flops: 2 * rows * inPanels * vectors * block.rows * block.columns }) },
+              { grain: grainOf({ flops: 2 * rows * sumPitch * block.rows * block.columns }) },
             );
           }
           accumulate = 1;
@@ -126,18 +114,4 @@ export const winogradWeightGrad = (
       { grain: grainOf({ flops: 16 * pointsOf(m) * taps.channels.size }) },
     );
   }
-};
-
-/** The gradients of a block's chunk, with zeros up to whole tiles; copied when the chunk is a new one. */
-const ofEachChunk = (grad: View, m: TileSize) => {
-  let last: Block['chunk'] | null = null;
-  let images: ReturnType<typeof pad> | null = null;
-  return ({ chunk, columns }: Block): ReturnType<typeof pad> => {
-    if (images === null || last !== chunk) {
-      const extent = { top: chunk.firstRow, left: 0, rows: chunk.rows, columns: columns * m };
-      images = pad('conv.grad', grad, chunk.first, chunk.count, extent, m);
-      last = chunk;
-    }
-    return images;
-  };
 };
