@@ -1,6 +1,8 @@
 /** The micro-kernel, and the loops around it that stay within one block. */
 import {
   accumulator,
+  constant,
+  eachLane,
   elementBytes,
   grid,
   index,
@@ -24,7 +26,9 @@ import {
 import { askAhead, askForAll } from './ahead.ts';
 import { finished, type EpilogueForm } from './epilogue.ts';
 import { consecutive } from './gemm-offsets.ts';
-import { once } from './once.ts';
+import { packedTogether, packingName, packPanels, type Packing } from './gemm-pack.ts';
+import { specialised } from './once.ts';
+import { slotOf, slotSpec } from './slots.ts';
 
 /** What is added to the products: a bias for each row or each column, or what `out` holds. */
 export type Addend = 'nothing' | 'rowBias' | 'columnBias' | 'out';
@@ -38,12 +42,32 @@ export const multiplyAdd = (sum: Variable, a: Value, b: Value): void => {
 /** Rows of A are asked for so many bytes ahead: they come from the second cache, or from beyond it. */
 const AHEAD = 1024;
 
+export interface MultiplyForm {
+  readonly storage: StorageType;
+  /** How the right side is stored; null: as panels that are packed already. */
+  readonly right: Packing | null;
+  /** Of a panel of the left side; and how many of those a tile has. */
+  readonly panelRows: number;
+  readonly stack: number;
+  /** Of a tile, and of a panel of the right side. */
+  readonly vectors: number;
+  /** Whether there are several blocks of the depth, between which the sums wait. */
+  readonly waits: boolean;
+  readonly adding: Addend;
+  /** What is done to the sums at last. */
+  readonly epilogue: EpilogueForm;
+}
+
 type MultiplySpec = ReturnType<typeof multiplySpec>;
-const multiplySpec = (storage: StorageType) => ({
-  /** Panels of `rows` neighbouring rows, k deep. */
+const multiplySpec = ({ storage, right }: MultiplyForm) => ({
+  /** Panels of `panelRows` neighbouring rows, k deep; behind the last as many as a tile may have beyond it. */
   a: input(loadedElement[storage]),
-  /** Panels of `columns` neighbouring columns, k deep, and after each panel room for one tile. */
-  b: inout(loadedElement[storage]),
+  /** The matrix, or its panels: `columns` neighbouring columns, k deep. */
+  b: input(right?.storage ?? loadedElement[storage]),
+  /** Where the rows and columns of the matrix are. */
+  bDepth: input('i32'),
+  bColumns: input('i32'),
+  ...slotSpec(loadedElement[storage]),
   out: inout(storage),
   rowOffsets: input('i32'),
   columnOffsets: input('i32'),
@@ -54,107 +78,188 @@ const multiplySpec = (storage: StorageType) => ({
   m: index,
   n: index,
   k: index,
+  /** Blocks of the depth that are taken one after the other, and how deep they are. */
+  blocks: index,
+  deep: index,
   /** Parts into which the rows fall, and rows of a part, a multiple of the tile's. */
   parts: index,
   partRows: index,
 });
 
+/** Panels of the right side that are multiplied at one position: those that are packed together. */
+export const panelsTogether = (
+  { right, vectors }: Pick<MultiplyForm, 'right' | 'vectors'>,
+  lanes: number,
+): number => (right === null ? 1 : packedTogether(right, vectors * lanes, lanes));
+
+/** Elements of a slot: a block of the panels, or all of them if rows fall into parts; a tile; and sums that wait. */
+export const multiplySlot = (
+  form: MultiplyForm,
+  lanes: number,
+  { k, deep, parts, partRows }: Readonly<Record<'k' | 'deep' | 'parts' | 'partRows', number>>,
+): number => {
+  const together = panelsTogether(form, lanes);
+  const packed = form.right === null ? 0 : together * (parts > 1 ? k : deep);
+  return (
+    form.vectors * lanes * (form.panelRows * form.stack + packed + (form.waits ? together * partRows : 0))
+  );
+};
+
 /**
  * out[rowOffsets[i] + columnOffsets[j]] = Σ a[i, p] · b[p, j] + `adding`, for the parts begin … end − 1: part q is the
- * rows of part q mod `parts` of panel ⌊q / parts⌋ of columns.
+ * rows of part q mod `parts` of the panels of columns that come together as the ⌊q / parts⌋-th.
  *
- * B's panel stays in the first cache
- * while A streams past it. A tile whose columns are neighbours in memory is stored as vectors; any other is first put
- * down behind its panel of B, in the room of its part, and its elements brought to their places one by one.
- *
- * @param rows     of a tile
- * @param vectors  of a tile, and of a panel of B
- * @param form     what is done to the sums at last
+ * A panel of B is packed into the slot and stays in the first cache while A streams past it, block after block of the
+ * depth, between which the sums wait in the slot. A tile whose columns are neighbours in memory is stored as vectors; any
+ * other, and one that has rows beyond the last, is first put down in the slot.
  */
-export const multiplyKernel = once(
-  (
-    storage: StorageType,
-    rows: number,
-    vectors: number,
-    adding: Addend,
-    form: EpilogueForm,
-  ): KernelDefinition<MultiplySpec> =>
-    kernel(
-      `gemm.multiply.${storage}.${String(rows)}x${String(vectors)}.${adding}${form}`,
-      multiplySpec(storage),
-      (args, range, machine) => {
-        const { a, b, out, rowOffsets, columnOffsets, bias, residual, biasStep, m, n, k, parts, partRows } =
-          args;
-        const element = loadedElement[storage];
-        const lanes = machine.lanes(element);
-        const columns = vectors * lanes;
-        const panelSize = k.add(parts.mul(rows)).mul(columns);
+export const multiplyKernel = specialised((form: MultiplyForm): KernelDefinition<MultiplySpec> => {
+  const { storage, right: stored, panelRows, stack, vectors, waits, adding, epilogue } = form;
+  const rows = panelRows * stack;
+  const tile = `${stack > 1 ? `${String(stack)}x` : ''}${String(panelRows)}x${String(vectors)}`;
+  const name = [
+    storage,
+    stored === null ? 'packed' : packingName(stored),
+    tile,
+    ...(waits ? ['waits'] : []),
+    adding,
+  ].join('.');
+  return kernel(`gemm.multiply.${name}${epilogue}`, multiplySpec(form), (args, range, machine) => {
+    const { a, b, bDepth, bColumns, out, rowOffsets, columnOffsets, bias, residual, biasStep } = args;
+    const { m, n, k, blocks, deep, parts, partRows } = args;
+    const element = loadedElement[storage];
+    const lanes = machine.lanes(element);
+    const columns = vectors * lanes;
+    const step = panelRows * elementBytes[element];
+    const together = panelsTogether(form, lanes);
+    const leftSize = k.mul(step);
 
-        const step = rows * elementBytes[element];
-        // While the products are summed up, the tile's rows are brought one after the other: so many bytes of A for each.
-        const some = k
-          .add(rows - 1)
-          .div(rows)
-          .mul(step);
+    const slot = slotOf(args, range);
+    const spare = slot;
+    const panels = slot.plus(rows * columns);
+    const several = parts.gt(1);
+    const panelSize = stored === null ? k.mul(columns) : several.select(k, deep).mul(columns);
+    const parked = stored === null ? panels : panels.plus(panelSize.mul(together));
 
-        const products = (from: Pointer, to: Pointer, places: Pointer, target: Pointer): Variable[][] => {
-          const sums = grid(rows, vectors, () => accumulator(element, { lanes }));
-          const right = to.walk('right');
-          const place = places.walk('place');
-          const end = from.address.add(k.mul(step));
-          const steps = (begin: Value, until: Value): void =>
-            loop(
-              { begin, end: until },
-              (at) => {
-                const left = new Pointer(a.builder, a.param, element, at);
-                askAhead(left, step, AHEAD);
-                const row = unroll(vectors, (j) => right.vector(j * lanes, { lanes }));
-                for (let i = 0; i < rows; i++) {
-                  const factor = left.splat(i, lanes);
-                  for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
-                  settle();
-                }
-                right.advance(columns);
-              },
-              { step },
-            );
-          if (machine.prefetches === true) {
-            const begin = variable(from.address, 'begin');
-            loop(rows, () => {
-              const line = target.plus(place.scalar().to('index'));
-              askForAll(line, columns * storageBytes[storage], 'write');
-              place.advance(1);
-              const until = begin.add(some).min(end);
-              steps(begin, until);
-              begin.set(until);
-            });
-          } else steps(from.address, end);
-          return sums;
-        };
+    /** The sums of a tile over `count` steps, from what they were. */
+    const products = (
+      sums: Variable[][],
+      { from, to, count }: { readonly from: Pointer; readonly to: Pointer; readonly count: Value },
+      ask: {
+        readonly turns: Value;
+        readonly some: Value;
+        readonly places: Pointer;
+        readonly target: Pointer;
+      },
+    ): void => {
+      const right = to.walk('right');
+      const end = from.address.add(count.mul(step));
+      const steps = (begin: Value, until: Value): void =>
+        loop(
+          { begin, end: until },
+          (at) => {
+            const left = new Pointer(a.builder, a.param, element, at);
+            const lefts = unroll(stack, (s) => (s === 0 ? left : left.plusBytes(leftSize.mul(s))));
+            for (const panel of lefts) askAhead(panel, step, AHEAD);
+            const row = unroll(vectors, (j) => right.vector(j * lanes, { lanes }));
+            for (let i = 0; i < rows; i++) {
+              const factor = lefts[Math.floor(i / panelRows)]!.splat(i % panelRows, lanes);
+              for (let j = 0; j < vectors; j++) multiplyAdd(sums[i]![j]!, factor, row[j]!);
+              settle();
+            }
+            right.advance(columns);
+          },
+          { step },
+        );
+      if (machine.prefetches !== true) {
+        steps(from.address, end);
+        return;
+      }
+      const place = ask.places.walk('place');
+      const begin = variable(from.address, 'begin');
+      loop(ask.turns, () => {
+        const line = ask.target.plus(place.scalar().to('index'));
+        askForAll(line, columns * storageBytes[storage], 'write');
+        place.advance(1);
+        const until = begin.add(ask.some).min(end);
+        steps(begin, until);
+        begin.set(until);
+      });
+    };
 
-        loop(range, (part) => {
-          const panel = part.div(parts);
-          const within = part.sub(panel.mul(parts));
+    // Loops of one turn would be nothing but deeper nests, in which V8 11 keeps less in registers.
+    const eachBlock = (visit: (block: Value) => void): void => {
+      if (waits) loop(blocks, visit);
+      else visit(constant(0, 'index'));
+    };
+    const eachPanel = (begin: Value, end: Value, visit: (panel: Value) => void): void => {
+      if (together > 1) loop({ begin, end }, visit);
+      else visit(begin);
+    };
+
+    const packed = variable(constant(0, 'index'), 'packed');
+    const allPanels = n.add(columns - 1).div(columns);
+
+    loop(range, (part) => {
+      const group = part.div(parts);
+      const within = part.sub(group.mul(parts));
+      const firstPanel = group.mul(together);
+      const endPanel = firstPanel.add(together).min(allPanels);
+      const firstRow = within.mul(partRows);
+      const endRow = firstRow.add(partRows).min(m);
+
+      eachBlock((block) => {
+        const first = block.mul(deep);
+        const count = k.sub(first).min(deep);
+        const isFirst = block.eq(0);
+        const isLast = block.eq(blocks.sub(1));
+        // While the last products are summed up, the tile's rows are brought one after the other: so many bytes of A for each.
+        const turns = waits
+          ? isLast.select(constant(rows, 'index'), constant(1, 'index'))
+          : constant(rows, 'index');
+        const some = count.add(turns).sub(1).div(turns).mul(step);
+        /** Where a panel's block begins. */
+        const blockOf = (panel: Value): Pointer =>
+          stored === null
+            ? b.plus(panel.mul(panelSize)).plus(first.mul(columns))
+            : panels
+                .plus(panel.sub(firstPanel).mul(panelSize))
+                .plus(several.select(first, first.sub(first)).mul(columns));
+        if (stored !== null) {
+          when(packed.ne(group.add(1)), () =>
+            packPanels(
+              { source: b, depth: bDepth.plus(first), across: bColumns, k: count },
+              stored,
+              columns,
+              { begin: firstPanel, end: endPanel },
+              blockOf,
+            ),
+          );
+        }
+
+        eachPanel(firstPanel, endPanel, (panel) => {
           const column = panel.mul(columns);
-          const right = b.plus(panel.mul(panelSize));
-          const spare = right.plus(k.add(within.mul(rows)).mul(columns));
           const offsets = columnOffsets.plus(column);
           const width = n.sub(column).min(columns);
-          const together = variable(width.sub(width), 'together');
-          when(consecutive(offsets, columns), () => {
-            when(width.eq(columns), () => {
-              together.set(1);
-            });
-          });
-          const firstRow = within.mul(partRows);
-          const endRow = firstRow.add(partRows).min(m);
+          const firstColumn = offsets.scalar().to('index');
+          const right = blockOf(panel);
+          const { whole, run, isRuns } = runsOf(offsets, width, columns);
+          const store = parked.plus(panel.sub(firstPanel).mul(partRows).mul(columns)).walk('store');
 
           loop(
             { begin: firstRow, end: endRow },
             (row) => {
               const height = endRow.sub(row).min(rows);
-              const first = offsets.scalar().to('index');
-              const sums = products(a.plus(row.mul(k)), right, rowOffsets.plus(row), out.plus(first));
+              const sums = grid(rows, vectors, () => accumulator(element, { lanes }));
+              const eachSum = (visit: (sum: Variable, at: number) => void): void =>
+                sums.forEach((line, i) => line.forEach((sum, j) => visit(sum, i * columns + j * lanes)));
+              if (waits)
+                when(isFirst.not(), () => eachSum((sum, at) => sum.set(store.vector(at, { lanes }))));
+              products(
+                sums,
+                { from: a.plus(row.mul(k)).plus(first.mul(panelRows)), to: right, count },
+                { turns, some, places: rowOffsets.plus(row), target: out.plus(firstColumn) },
+              );
 
               const storeVectors = (): void => {
                 const ofColumns =
@@ -164,7 +269,7 @@ export const multiplyKernel = once(
                       )
                     : [];
                 for (let i = 0; i < rows; i++) {
-                  const at = first.add(rowOffsets.scalar(row.add(i)).to('index'));
+                  const at = firstColumn.add(rowOffsets.scalar(row.add(i)).to('index'));
                   const place = out.plus(at);
                   const ofRow =
                     adding === 'rowBias' ? bias.splat(row.add(i).mul(biasStep), lanes) : undefined;
@@ -174,36 +279,101 @@ export const multiplyKernel = once(
                       adding === 'out' ? place.vector(j * lanes, { lanes }) : (ofRow ?? ofColumns[j]);
                     if (more !== undefined) sum.update('add', more);
                     const besides = (): Value => residual.plus(at).vector(j * lanes, { lanes });
-                    place.set(j * lanes, finished(form, sum, besides));
+                    place.set(j * lanes, finished(epilogue, sum, besides));
                   }
                 }
               };
 
-              const storeElements = (): void => {
-                for (let i = 0; i < rows; i++)
-                  for (let j = 0; j < vectors; j++) spare.set(i * columns + j * lanes, sums[i]![j]!);
+              const storeRest = (): void => {
+                eachSum((sum, at) => spare.set(at, sum));
                 loop(height, (i) => {
                   const line = spare.plus(i.mul(columns));
-                  const place = rowOffsets.scalar(row.add(i)).to('index');
-                  loop(width, (j) => {
-                    const at = place.add(offsets.scalar(j).to('index'));
+                  const ofRow = rowOffsets.scalar(row.add(i)).to('index');
+                  /** Columns j … of the tile, which are neighbours. */
+                  const several = (begin: Value, end: Value): void => {
+                    const place = ofRow.add(offsets.scalar(begin).to('index'));
+                    eachLane(
+                      end.sub(begin),
+                      (j) => {
+                        const { base, count } = j;
+                        const sum = variable(line.plus(begin).at(j), 'sum');
+                        const at = place.add(base);
+                        if (adding === 'rowBias')
+                          sum.update('add', bias.splat(row.add(i).mul(biasStep), lanes));
+                        if (adding === 'columnBias') {
+                          const from = column.add(begin).add(base).mul(biasStep);
+                          sum.update('add', bias.strided(from, biasStep, { count, lanes }));
+                        }
+                        if (adding === 'out') sum.update('add', out.vector(at, { count, lanes }));
+                        const besides = (): Value => residual.vector(at, { count, lanes });
+                        out.set(at, finished(epilogue, sum, besides), { count });
+                      },
+                      { lanes },
+                    );
+                  };
+                  const one = (j: Value): void => {
+                    const at = ofRow.add(offsets.scalar(j).to('index'));
                     const sum = variable(line.scalar(j), 'sum');
                     if (adding === 'rowBias') sum.update('add', bias.scalar(row.add(i).mul(biasStep)));
                     if (adding === 'columnBias') sum.update('add', bias.scalar(column.add(j).mul(biasStep)));
                     if (adding === 'out') sum.update('add', out.scalar(at));
                     out.set(
                       at,
-                      finished(form, sum, () => residual.scalar(at)),
+                      finished(epilogue, sum, () => residual.scalar(at)),
                     );
-                  });
+                  };
+                  when(
+                    isRuns.eq(1),
+                    () => {
+                      // One run, or two where the columns go on elsewhere.
+                      const begin = variable(constant(0, 'index'), 'begin');
+                      const end = variable(run, 'end');
+                      loop(run.eq(width).select(constant(1, 'index'), constant(2, 'index')), () => {
+                        several(begin, end);
+                        begin.set(run);
+                        end.set(width);
+                      });
+                    },
+                    () => loop(width, one),
+                  );
                 });
               };
 
-              when(height.mul(together).eq(rows), storeVectors, storeElements);
+              const finish = (): void => when(height.mul(whole).eq(rows), storeVectors, storeRest);
+              if (!waits) {
+                finish();
+                return;
+              }
+              when(isLast, finish, () => eachSum((sum, at) => store.set(at, sum)));
+              store.advance(rows * columns);
             },
             { step: rows },
           );
         });
-      },
-    ),
-);
+      });
+      if (stored !== null) when(several, () => packed.set(group.add(1)));
+    });
+  });
+});
+
+/**
+ * How a tile's columns lie in memory: `whole` is 1 if there are as many as can be and all are neighbours. Else the first
+ * `run` are, and `isRuns` is 1 if those after them are, too.
+ */
+const runsOf = (
+  offsets: Pointer,
+  width: Value,
+  columns: number,
+): { whole: Value; run: Value; isRuns: Value } => {
+  const [whole, isRuns] = [variable(constant(0, 'index'), 'whole'), variable(constant(1, 'index'), 'isRuns')];
+  const run = variable(width, 'run');
+  when(consecutive(offsets, columns), () => when(width.eq(columns), () => whole.set(1)));
+  when(whole.eq(0), () => {
+    const entry = (j: Value): Value => offsets.scalar(j).to('index');
+    const first = offsets.scalar().to('index');
+    loop(width, (j) => when(entry(j).ne(first.add(j)), () => run.set(run.min(j))));
+    const second = entry(run.min(width.sub(1)));
+    loop({ begin: run, end: width }, (j) => when(entry(j).ne(second.add(j.sub(run))), () => isRuns.set(0)));
+  });
+  return { whole, run, isRuns };
+};

@@ -11,6 +11,8 @@ export interface Tile {
 
 /** Wider panels of B leave no room for rows. */
 const MOST_VECTORS = 3;
+/** More panels of A need more addresses than there are registers for. */
+const MOST_STACKED = 3;
 
 /**
  * Whether a tile fits the registers: its sums, a row of B, and the element of A that multiplies it.
@@ -48,12 +50,12 @@ const sized = (machine: Machine, element: ElementType, rows: number, vectors: nu
 export const tileFor = (machine: Machine, element: ElementType, m: number, n: number): Tile => {
   const usual = tileOf(machine, element);
   let best = usual;
-  let least = cycles(usual, m, n);
+  let least = stackedCycles(machine, usual, m, n);
   for (let vectors = MOST_VECTORS; vectors >= 2; vectors--) {
     for (let rows = 1; rows <= mostRows(machine, vectors); rows++) {
       const tile = sized(machine, element, rows, vectors);
       // A kernel of its own is made for every form of tile: it has to be worth it.
-      const time = cycles(tile, m, n) * 1.04;
+      const time = stackedCycles(machine, tile, m, n) * 1.04;
       if (time < least) [best, least] = [tile, time];
     }
   }
@@ -64,9 +66,20 @@ export const tileFor = (machine: Machine, element: ElementType, m: number, n: nu
 export const restVectors = ({ columns, vectors }: Tile, n: number): number =>
   Math.ceil(((n % columns) * vectors) / columns);
 
+/**
+ * How many panels of A the tiles of that last panel take at a time: with few vectors a tile of one panel would have too few
+ * sums to hide how long a multiplication takes.
+ */
+export const stackedRows = (machine: Machine, { rows, vectors: usual }: Tile, vectors: number): number => {
+  let stack = 1;
+  while (vectors > 0 && vectors < usual && stack < MOST_STACKED && fits(machine, rows * (stack + 1), vectors))
+    stack++;
+  return stack;
+};
+
 /** The same for the best tile. */
 export const productCycles = (machine: Machine, element: ElementType, m: number, n: number): number =>
-  cycles(tileFor(machine, element, m, n), m, n);
+  stackedCycles(machine, tileFor(machine, element, m, n), m, n);
 
 /** What a step costs beside its multiplications; from the measurements above. */
 const OVERHEAD = 0.75;
@@ -78,62 +91,73 @@ const OVERHEAD = 0.75;
 export const stepCycles = (rows: number, vectors: number, loads = rows + vectors): number =>
   Math.max((rows * vectors) / 2, loads / 2, 4) + OVERHEAD;
 
-/** The same of all tiles of a product. */
-export const cycles = (tile: Tile, m: number, n: number): number => {
+/** The same of all tiles of a product. @param stacked  rows of a tile of the last panel */
+export const cycles = (tile: Tile, m: number, n: number, stacked = tile.rows): number => {
   const { rows, vectors, columns } = tile;
   const rest = restVectors(tile, n);
   return (
-    Math.ceil(m / rows) *
-    (Math.floor(n / columns) * stepCycles(rows, vectors) + (rest > 0 ? stepCycles(rows, rest) : 0))
+    Math.ceil(m / rows) * Math.floor(n / columns) * stepCycles(rows, vectors) +
+    (rest > 0 ? Math.ceil(m / stacked) * stepCycles(stacked, rest) : 0)
   );
 };
 
+/** The same with as many panels of A to a tile of the last panel as fit. */
+const stackedCycles = (machine: Machine, tile: Tile, m: number, n: number): number =>
+  cycles(tile, m, n, tile.rows * stackedRows(machine, tile, restVectors(tile, n)));
+
 /**
- * BLIS's blocks: A in blocks of `rows` × `depth` that stay in half of the second cache, B in `depth` × `columns` that
- * stay in the other, and a panel of B in the first, past which A streams.
+ * BLIS's blocks: A in blocks of `rows` × `span` that stay in half of the second cache, less what B is packed from, while all of B passes, and of B
+ * panels so deep that one stays in the first, past which A streams. A span is many such panels deep, if there is room.
  *
  * @see Van Zee & van de Geijn 2015, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality"
  */
 export interface Blocks {
   readonly rows: number;
-  readonly columns: number;
+  readonly span: number;
   readonly depth: number;
+  /** Columns of B that are taken at a time. */
+  readonly columns: number;
 }
 
 /** Deeper blocks than this were measured no faster. */
 const DEEPEST = 384;
 
-/**
- * More of B is not packed at a time, if A is packed but once: it would leave the second cache as its source and the results pass. Measured in
- * GFLOP/s with a cache of 2 MiB, with half of it and with this: 1 × 1 from 64 to 256 channels on 56 × 56 126 and 129, with
- * an output that was in no cache 104 and 110.
- */
+/** More of B would leave the second cache as its source and the results pass. */
 const RIGHT_BYTES = 256 * 1024;
 
 export const blocksOf = (
   machine: Machine,
   element: ElementType,
   tile: Tile,
-  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
-  wholeA: boolean,
+  {
+    m,
+    n,
+    k,
+    sourceB,
+  }: Readonly<Record<'m' | 'n' | 'k', number>> & {
+    /** Elements of what B is packed from. */
+    readonly sourceB: number;
+  },
 ): Blocks => {
   const bytes = elementBytes[element];
-  const deepest = Math.min(DEEPEST, Math.floor(machine.l1 / (bytes * tile.columns)));
-  const depth = evenly(k, deepest, 1);
-  const fitting = (cached: number): number => Math.floor(cached / (bytes * Math.max(depth, 1)));
-  const half = machine.l2 / 2;
-  return {
-    rows: evenly(m, fitting(half), tile.rows),
-    columns: evenly(n, fitting(wholeA ? Math.min(half, RIGHT_BYTES) : half), tile.columns),
-    depth,
-  };
+  const depth = evenParts(k, Math.min(DEEPEST, Math.floor(machine.l1 / (bytes * tile.columns))));
+  const shared = machine.shallow === true ? 0 : Math.min(sourceB * bytes, machine.l2 / 4);
+  const fitting = Math.floor((machine.l2 / 2 - shared) / bytes);
+  // Tiles of the last panel begin where their tables can be read to their ends.
+  const unit = tile.rows * stackedRows(machine, tile, restVectors(tile, n));
+  const rows = evenParts(Math.ceil(m / unit), Math.floor(fitting / depth / unit)) * unit;
+  const spans = machine.shallow === true ? 1 : Math.max(1, Math.floor(fitting / rows / depth));
+  const span = evenParts(Math.max(k, 1), spans * depth);
+  // B that is packed, or sums that other spans will be added to.
+  const cached = machine.shallow === true ? RIGHT_BYTES / span : span < k ? machine.l2 / 4 / rows : Infinity;
+  const fittingPanels = Math.floor(cached / bytes / tile.columns);
+  return { rows, span, depth, columns: evenParts(Math.ceil(n / tile.columns), fittingPanels) * tile.columns };
 };
 
-/** The size of parts, a multiple of `unit` and about `most` at most, into which `size` falls almost evenly. */
-const evenly = (size: number, most: number, unit: number): number => {
-  const units = Math.max(Math.ceil(size / unit), 1);
-  const parts = Math.ceil(units / Math.max(Math.floor(most / unit), 1));
-  return Math.ceil(units / parts) * unit;
+/** `total` in equal parts of at most `most`: the size of one. */
+export const evenParts = (total: number, most: number): number => {
+  const parts = Math.max(1, Math.ceil(total / Math.max(most, 1)));
+  return Math.max(1, Math.ceil(total / parts));
 };
 
 /** Some of the columns. */

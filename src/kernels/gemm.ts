@@ -7,15 +7,15 @@ import { launch, type Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
-import { ownWorkspace, strands, strandThreads } from '../device/strands.ts';
 import { grainOf } from '../device/threads/grain.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
 import { epilogueForm } from './epilogue.ts';
 import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
-import { multiplyKernel, type Addend } from './gemm-multiply.ts';
-import { packKernel } from './gemm-pack.ts';
-import { blocksFrom, blocksOf, evenBlocks, restVectors, tileFor } from './gemm-tile.ts';
+import { multiplyKernel, multiplySlot, panelsTogether, type Addend } from './gemm-multiply.ts';
+import { packingOf, packKernel } from './gemm-pack.ts';
+import { blocksOf, evenParts, restVectors, stackedRows, tileFor } from './gemm-tile.ts';
 import { keptForm } from './packed.ts';
+import { eachShare } from './slots.ts';
 
 /** A tensor seen as a matrix: element [i, j] is at offset + rows[i] + columns[j], in elements. */
 export interface Matrix {
@@ -53,11 +53,15 @@ export interface Offsets {
   readonly residual?: number;
 }
 
-/** Larger left sides are packed block by block, again for every block of columns. */
+/** Larger left sides are packed block by block. */
 const PACKED_WHOLE_BYTES = 32 * 2 ** 20;
 
 /** A launch has at least about so many parts to share among threads. */
 const PARTS = 16;
+/** Additions and multiplications that make a part of its own worth while. */
+const PART_FLOPS = 100_000;
+/** Positions that are handed out at a time, and have room for their panels. */
+const POSITIONS = 64;
 
 /** Prepares products of one form. The result may be called for as many places as there are. */
 export const product = (wanted: Product): ((at: Offsets) => void) => {
@@ -75,72 +79,86 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const tile = tileFor(machine, element, m, n);
   const tiles = Math.ceil(m / tile.rows);
   const wholeA = tiles * tile.rows * k * bytes <= PACKED_WHOLE_BYTES;
-  const blocks = blocksOf(machine, element, tile, { m, n, k }, wholeA);
-  // Blocks of columns are strands if they can be made to keep all threads busy.
-  const even = wholeA ? evenBlocks(n, tile.columns, blocks.columns, strandThreads()) : null;
-  const columnBlocks = even ?? blocksFrom(n, blocks.columns);
-  // Sums of several blocks meet in `out`: a narrow type would round them each time.
-  const depth = out.type === element ? blocks.depth : Math.max(k, 1);
-  const spaceA = wholeA ? tiles * tile.rows * k : blocks.rows * depth;
-  // With few panels of columns the rows are parted, too, so that there is work for several threads.
-  const height = Math.min(blocks.rows, m);
-  const panels = Math.max(...columnBlocks.map(({ width }) => Math.ceil(width / tile.columns)));
-  const parts = even ? 1 : Math.max(1, Math.min(Math.ceil(PARTS / panels), Math.ceil(height / tile.rows)));
-  const spaceB = panels * tile.columns * (depth + parts * tile.rows);
+  const blocks = blocksOf(machine, element, tile, {
+    m,
+    n,
+    k,
+    sourceB: extentOf(b.rows) + extentOf(b.columns),
+  });
+  // Sums of several spans meet in `out`: a narrow type would round them each time.
+  const span = out.type === element ? blocks.span : Math.max(k, 1);
+  const narrow = restVectors(tile, n);
+  const stack = stackedRows(machine, tile, narrow);
+  // A tile of several panels may reach beyond the last.
+  const spaceA = (wholeA ? tiles * tile.rows * k : blocks.rows * span) + (stack - 1) * tile.rows * span;
 
   const packA = packKernel(a.type, tile.rows, { across: a.rows, depth: a.columns });
+  const axesB = { across: b.columns, depth: b.rows };
   const tables = {
     aRows: offsetTable(a.rows, tile.rows),
     aDepth: offsetTable(a.columns),
     bDepth: offsetTable(b.rows),
     bColumns: offsetTable(b.columns, tile.columns),
-    outRows: offsetTable(out.rows, tile.rows),
+    outRows: offsetTable(out.rows, tile.rows * stack),
     outColumns: offsetTable(out.columns, tile.columns),
   };
 
   // What is multiplied with all of A, one after the other: columns at some depth, in panels of so many vectors.
+  const rights: Right[] = [];
   let allB = 0;
-  const rights = columnBlocks.map(({ first: n0, width }) => {
-    const some: Right[] = [];
-    const narrow = restVectors(tile, width);
-    const whole = narrow === tile.vectors ? width : width - (width % tile.columns);
-    for (let k0 = 0; k0 < Math.max(k, 1); k0 += depth) {
-      const deep = Math.min(depth, k - k0);
-      const add = (j0: number, columns: number, vectors: number): void => {
-        if (columns === 0) return;
-        const panelSize = vectors * lanes * (deep + parts * tile.rows);
-        const count = Math.ceil(columns / (vectors * lanes));
-        some.push({ k0, deep, j0, width: columns, vectors, count, panelSize, at: allB });
+  const packsApart = machine.shallow === true;
+  for (let n0 = 0; n0 < n; n0 += blocks.columns) {
+    const some = Math.min(blocks.columns, n - n0);
+    const whole = narrow === tile.vectors ? some : some - (some % tile.columns);
+    for (let k0 = 0; k0 < Math.max(k, 1); k0 += span) {
+      const deep = Math.min(span, k - k0);
+      const add = (j0: number, width: number, vectors: number): void => {
+        if (width === 0) return;
+        const panelSize = vectors * lanes * deep;
+        const count = Math.ceil(width / (vectors * lanes));
+        rights.push({ k0, deep, j0, width, vectors, count, panelSize, at: allB });
         allB += count * panelSize;
       };
       add(n0, whole, tile.vectors);
-      add(n0 + whole, width - whole, narrow);
+      add(n0 + whole, some - whole, narrow);
     }
-    return some;
-  });
+  }
+  const mostB = Math.max(...rights.map(({ count, panelSize }) => count * panelSize));
 
   const packLeft = (
     into: Storage,
     from: number,
     m0: number,
     rows: number,
-    k0: number,
-    deep: number,
+    right: Depth,
     to: number,
   ): void => {
-    pack(packA, a, from, tables.aDepth, k0, tables.aRows, m0, Math.ceil(rows / tile.rows), deep, {
+    pack(packA, a, from, tables.aDepth, right.k0, tables.aRows, m0, Math.ceil(rows / tile.rows), right.deep, {
       out: { storage: into, byteOffset: to * bytes },
-      panelSize: tile.rows * deep,
+      panelSize: tile.rows * right.deep,
     });
   };
   const packAllLeft = (into: Storage, from: number): void => {
-    for (let k0 = 0; k0 < k; k0 += depth)
-      packLeft(into, from, 0, m, k0, Math.min(depth, k - k0), tiles * tile.rows * k0);
+    for (let k0 = 0; k0 < k; k0 += span)
+      packLeft(into, from, 0, m, { k0, deep: Math.min(span, k - k0) }, tiles * tile.rows * k0);
   };
-  const packRight = (into: Region, from: number, right: Right): void => {
+  const packRight = (into: Storage, from: number, right: Right, to: number): void => {
     const { k0, deep, j0, vectors, count, panelSize } = right;
-    const packB = packKernel(b.type, vectors * lanes, { across: b.columns, depth: b.rows });
-    pack(packB, b, from, tables.bDepth, k0, tables.bColumns, j0, count, deep, { out: into, panelSize });
+    pack(
+      packKernel(b.type, vectors * lanes, axesB),
+      b,
+      from,
+      tables.bDepth,
+      k0,
+      tables.bColumns,
+      j0,
+      count,
+      deep,
+      {
+        out: { storage: into, byteOffset: to * bytes },
+        panelSize,
+      },
+    );
   };
 
   const form = (side: Matrix): string =>
@@ -149,15 +167,13 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
       element,
       tile.rows,
       tile.vectors,
-      depth,
-      parts,
+      span,
       side.type,
       axisForm(side.rows),
       axisForm(side.columns),
     ].join(' ');
   const leftForm = repeats === 'a' && wholeA ? form(a) : null;
-  const rightForm =
-    repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? `${form(b)} ${String(blocks.columns)}` : null;
+  const rightForm = repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? form(b) : null;
   const lastForm = epilogueForm(epilogue);
   const residual = epilogue?.residual;
   let packedAt = -1;
@@ -173,74 +189,102 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
       rightForm === null
         ? null
         : keptForm(b.storage, `${rightForm} ${String(at.b)}`, allB * bytes, (into) => {
-            for (const right of rights.flat())
-              packRight({ storage: into, byteOffset: right.at * bytes }, at.b, right);
+            for (const right of rights) packRight(into, at.b, right, right.at);
           });
     const packedA = keptA ?? workspace(`gemm.a.${element}`, spaceA * bytes);
+    const packedB = keptB ?? (packsApart ? workspace(`gemm.b.${element}`, mostB * bytes) : null);
     if (wholeA && !keptA && packedAt !== at.a) {
       packAllLeft(packedA, at.a);
       packedAt = at.a;
     }
-    const multiply = (right: Right): void => {
-      const { k0, deep, j0, width, vectors, count } = right;
-      const packedB = keptB
-        ? { storage: keptB, byteOffset: right.at * bytes }
-        : ownWorkspace(`gemm.b.${element}`, spaceB * bytes);
-      if (!keptB) packRight(packedB, at.b, right);
-      const placeA = wholeA ? tiles * tile.rows * k0 : 0;
-      const adding: Addend =
-        k0 > 0 || accumulate
-          ? 'out'
-          : bias === null
-            ? 'nothing'
-            : bias.along === 'rows'
-              ? 'rowBias'
-              : 'columnBias';
-      for (let m0 = 0; m0 < m; m0 += blocks.rows) {
-        const rows = Math.min(blocks.rows, m - m0);
-        if (!wholeA) packLeft(packedA, at.a, m0, rows, k0, deep, 0);
+    for (let m0 = 0; m0 < m; m0 += blocks.rows) {
+      const rows = Math.min(blocks.rows, m - m0);
+      let packedK = -1;
+      for (const right of rights) {
+        const { k0, deep, j0, width, vectors, count } = right;
+        if (!keptB && packsApart) packRight(packedB!, at.b, right, 0);
+        if (!wholeA && packedK !== k0) packLeft(packedA, at.a, m0, rows, right, 0);
+        packedK = k0;
+        const placeA = wholeA ? tiles * tile.rows * k0 + m0 * deep : 0;
+        const adding: Addend =
+          k0 > 0 || accumulate
+            ? 'out'
+            : bias === null
+              ? 'nothing'
+              : bias.along === 'rows'
+                ? 'rowBias'
+                : 'columnBias';
         const first = bias === null ? 0 : (at.bias ?? 0) + bias.step * (bias.along === 'rows' ? m0 : j0);
-        const partRows = Math.ceil(Math.ceil(rows / tile.rows) / parts) * tile.rows;
-        const form = k0 + deep === k ? lastForm : '';
-        launch(
-          multiplyKernel(out.type, tile.rows, vectors, adding, form),
-          {
-            a: { storage: packedA, byteOffset: (placeA + (wholeA ? m0 * deep : 0)) * bytes },
-            b: packedB,
-            out: region(out.storage, at.out, out.type),
-            rowOffsets: region(tables.outRows, m0, 'i32'),
-            columnOffsets: region(tables.outColumns, j0, 'i32'),
-            bias: bias === null ? out.storage : region(bias.storage, first, out.type),
-            residual: residual ? region(residual.storage, at.residual ?? 0, out.type) : out.storage,
-            biasStep: bias === null ? 0 : bias.step,
-            m: rows,
-            n: width,
-            k: deep,
-            parts,
-            partRows,
-          },
-          0,
-          count * parts,
-          { grain: grainOf({ flops: 2 * vectors * lanes * partRows * Math.max(deep, 1) }) },
+        const block = evenParts(Math.max(deep, 1), blocks.depth);
+        const multiply = {
+          storage: out.type,
+          right: packedB ? null : packingOf(b.type, vectors * lanes, axesB),
+          panelRows: tile.rows,
+          stack: vectors === tile.vectors ? 1 : stack,
+          vectors,
+          waits: block < deep,
+          adding,
+          epilogue: k0 + deep === k ? lastForm : '',
+        };
+        // With few panels of columns the rows are parted, too, so that there is work for several threads.
+        const groups = Math.ceil(count / panelsTogether(multiply, lanes));
+        const tileRows = tile.rows * multiply.stack;
+        const rowTiles = Math.ceil(rows / tileRows);
+        const worth = Math.floor((2 * rows * width * deep) / PART_FLOPS);
+        const wanted = Math.max(1, Math.min(Math.ceil(PARTS / groups), rowTiles, worth));
+        const partRows = Math.ceil(rowTiles / wanted) * tileRows;
+        const parts = Math.ceil(rows / partRows);
+        const slotSize = multiplySlot(multiply, lanes, { k: deep, deep: block, parts, partRows });
+        const slots = { name: 'gemm', element, size: slotSize, positions: groups * parts, most: POSITIONS };
+        const flops = (2 * width * partRows * Math.max(deep, 1)) / groups;
+        eachShare(slots, (slot, begin, end) =>
+          launch(
+            multiplyKernel(multiply),
+            {
+              a: { storage: packedA, byteOffset: placeA * bytes },
+              b: packedB
+                ? { storage: packedB, byteOffset: keptB ? right.at * bytes : 0 }
+                : region(b.storage, at.b, b.type),
+              bDepth: region(tables.bDepth, k0, 'i32'),
+              bColumns: region(tables.bColumns, j0, 'i32'),
+              out: region(out.storage, at.out, out.type),
+              rowOffsets: region(tables.outRows, m0, 'i32'),
+              columnOffsets: region(tables.outColumns, j0, 'i32'),
+              bias: bias === null ? out.storage : region(bias.storage, first, out.type),
+              residual: residual ? region(residual.storage, at.residual ?? 0, out.type) : out.storage,
+              biasStep: bias === null ? 0 : bias.step,
+              m: rows,
+              n: width,
+              k: deep,
+              blocks: Math.ceil(Math.max(deep, 1) / block),
+              deep: block,
+              parts,
+              partRows,
+              ...slot,
+            },
+            begin,
+            end,
+            { grain: grainOf({ flops }) },
+          ),
         );
       }
-    };
-    strands(rights.length, even ? grainOf({ flops: (2 * m * n * k) / rights.length }) : Infinity, (block) => {
-      for (const right of rights[block]!) multiply(right);
-    });
+    }
   };
 };
 
-/** A part of B: columns j0 … j0 + width − 1 at depth k0 … k0 + deep − 1, as so many panels. */
-interface Right {
+interface Depth {
   readonly k0: number;
   readonly deep: number;
+}
+
+/** A part of B: columns j0 … j0 + width − 1 at depth k0 … k0 + deep − 1, as so many panels. */
+interface Right extends Depth {
   readonly j0: number;
   readonly width: number;
   readonly vectors: number;
   readonly count: number;
   readonly panelSize: number;
-  /** Where it begins among all parts. */
+  /** Where it begins among all parts, if they are packed. */
   readonly at: number;
 }
 
@@ -276,6 +320,10 @@ const pack = (
     { grain: grainOf({ bytes: 2 * to.panelSize * storageBytes[source.type] }) },
   );
 };
+
+/** Elements over which an axis goes. */
+const extentOf = ({ walks }: Axis): number =>
+  walks.reduce((sum, { size, step }) => sum + Math.max(size - 1, 0) * Math.abs(step), 0);
 
 /** Whether positions that follow one another on the axis follow one another in memory. */
 const neighbours = ({ walks, phases }: Axis): boolean =>

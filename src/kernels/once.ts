@@ -20,7 +20,12 @@ const keeping = <A extends readonly unknown[], T>(
 export const once = <A extends readonly Part[], T>(make: (...args: A) => T): ((...args: A) => T) =>
   keeping((...args) => args.join(), make);
 
-/** A function that makes a kernel for each variant once. */
+/** A function that makes a kernel for each variant, an object of parts and of such objects, once. */
 export const specialised = <V extends object>(
   make: (variant: V) => KernelDefinition,
-): ((variant: V) => KernelDefinition) => keeping((variant) => Object.values(variant).join(), make);
+): ((variant: V) => KernelDefinition) => keeping(textOf, make);
+
+const textOf = (variant: object): string =>
+  Object.values(variant)
+    .map((value: unknown) => (typeof value === 'object' && value !== null ? `{${textOf(value)}}` : value))
+    .join();

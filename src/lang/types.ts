@@ -86,6 +86,8 @@ export interface Machine {
   readonly fma: boolean;
   /** Whether arithmetic is moved behind all loads of its basic block, so that what they load is live at once. */
   readonly sinksArithmetic?: boolean;
+  /** Whether values of a loop are kept in registers only where few loops are around it. */
+  readonly shallow?: boolean;
   /** Whether it can be told what memory will soon be needed. */
   readonly prefetches?: boolean;
   /** Data cache sizes in bytes, for blocking. */

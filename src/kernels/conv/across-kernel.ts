@@ -20,7 +20,7 @@ import {
 import { finished, type EpilogueForm } from '../epilogue.ts';
 import { interleaved } from '../interleave.ts';
 import { specialised } from '../once.ts';
-import { slotOf, slotSpec } from './slots.ts';
+import { slotOf, slotSpec } from '../slots.ts';
 
 /** What is unrolled. */
 export interface AcrossForm {

@@ -22,7 +22,7 @@ import type { Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { packedPanels } from './direct-taps.ts';
 import { evenParts } from './direct-tile.ts';
-import { eachShare } from './slots.ts';
+import { eachShare } from '../slots.ts';
 
 /** Panels of channels that are handed out at a time, and have room for planes and sums. */
 const PANELS = 64;

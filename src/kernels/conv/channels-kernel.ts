@@ -23,7 +23,7 @@ import { finished, type EpilogueForm } from '../epilogue.ts';
 import { interleaved } from '../interleave.ts';
 import { specialised } from '../once.ts';
 import type { Correlation } from './correlation.ts';
-import { slotOf, slotSpec } from './slots.ts';
+import { slotOf, slotSpec } from '../slots.ts';
 
 export interface ChannelsForm {
   readonly storage: StorageType;

@@ -34,7 +34,7 @@ import {
 } from './correlation.ts';
 import { packedTaps } from './direct-taps.ts';
 import { byGroups } from './groups.ts';
-import { eachShare } from './slots.ts';
+import { eachShare } from '../slots.ts';
 
 /** Bytes of sums that may wait while other taps are taken: they stay in the second cache. */
 const PARKED_BYTES = 128 * 1024;
@@ -47,8 +47,9 @@ const LEAST_TAPS = 64;
 export interface ChannelsTile {
   readonly pixels: number;
   readonly vectors: number;
-  /** Estimated cycles for each tap and image. */
+  /** Estimated cycles for each tap and image, and of how many steps. */
   readonly cycles: number;
+  readonly steps: number;
 }
 
 /** Whether this is for it at all. */
@@ -67,13 +68,13 @@ export const channelsTile = (
   width: number,
 ): ChannelsTile => {
   const lanes = machine.lanes(element);
-  let best: ChannelsTile = { pixels: 1, vectors: 1, cycles: Infinity };
+  let best: ChannelsTile = { pixels: 1, vectors: 1, cycles: Infinity, steps: Infinity };
   for (let vectors = 1; vectors <= 4; vectors++) {
     const most = Math.floor((machine.vectorRegisters - 1 - vectors) / vectors);
     for (let pixels = 1; pixels <= Math.min(most, lanes, width); pixels++) {
       const tiles = height * Math.ceil(width / pixels) * Math.ceil(outs / lanes / vectors);
       const cycles = tiles * stepCycles(pixels, vectors);
-      if (cycles < best.cycles) best = { pixels, vectors, cycles };
+      if (cycles < best.cycles) best = { pixels, vectors, cycles, steps: tiles };
     }
   }
   return best;

@@ -15,7 +15,7 @@ import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { packedTaps } from './direct-taps.ts';
 import { evenParts } from './direct-tile.ts';
 import { wholeForward } from './forward.ts';
-import { eachShare } from './slots.ts';
+import { eachShare } from '../slots.ts';
 
 /** Multiply-adds in a tile's code, and classes of rows. */
 const MOST_UNROLLED = 300;

@@ -21,7 +21,7 @@ import {
   type Walker,
 } from '../../lang/index.ts';
 import type { Correlation } from './correlation.ts';
-import { slotOf, slotSpec } from './slots.ts';
+import { slotOf, slotSpec } from '../slots.ts';
 
 /** What all of them are specialised for. */
 export interface TapsForm {

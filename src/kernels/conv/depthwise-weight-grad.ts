@@ -17,7 +17,7 @@ import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { depthwiseWeightKernel, type DepthwiseWeightForm } from './depthwise-weight-kernel.ts';
 import { evenParts } from './direct-tile.ts';
 import { forward } from './forward.ts';
-import { eachShare } from './slots.ts';
+import { eachShare } from '../slots.ts';
 
 /** Positions that are handed out at a time, and have room for a plane and sums; and how many there should be for threads. */
 const POSITIONS = 256;

@@ -15,7 +15,7 @@ import { depthwiseKernel, type DepthwiseForm } from './depthwise-kernel.ts';
 import { planeArguments, tapsForm } from './depthwise-plane.ts';
 import { packedTaps } from './direct-taps.ts';
 import { evenParts, vectorsOf } from './direct-tile.ts';
-import { eachShare } from './slots.ts';
+import { eachShare } from '../slots.ts';
 
 /** Taps beyond these are too many to unroll. */
 const MOST_TAP_ROWS = 7;

@@ -2,6 +2,8 @@
 import type { ElementType, Machine } from '../../lang/index.ts';
 import type { Axis } from '../gemm-offsets.ts';
 
+export { evenParts } from '../gemm-tile.ts';
+
 /** `channels` outputs × `across` vectors: of pixels in the forward kernel, of taps in the weight gradient's. */
 export interface DirectTile {
   readonly channels: number;
@@ -35,12 +37,6 @@ export const directTile = (machine: Machine, channels: number): DirectTile => {
     if (cost < least) [best, least] = [{ channels: some, across }, cost];
   }
   return best;
-};
-
-/** `total` in equal parts of at most `most`: the size of one. */
-export const evenParts = (total: number, most: number): number => {
-  const parts = Math.max(1, Math.ceil(total / most));
-  return Math.max(1, Math.ceil(total / parts));
 };
 
 /** Vectors that a row of `width` pixels takes. */

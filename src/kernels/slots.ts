@@ -2,8 +2,8 @@
  * Scratch memory within a launch: a slot for each position. Positions are handed out some at a time, so that there are not
  * too many slots, and of those of a thread's range only the first is used, so that it stays in the first cache.
  */
-import { workspace } from '../../device/memory.ts';
-import type { Storage } from '../../device/storage.ts';
+import { workspace } from '../device/memory.ts';
+import type { Storage } from '../device/storage.ts';
 import {
   elementBytes,
   index,
@@ -12,7 +12,7 @@ import {
   type ElementType,
   type Pointer,
   type Value,
-} from '../../lang/index.ts';
+} from '../lang/index.ts';
 
 /** What a kernel needs to know of them. */
 export const slotSpec = (element: ElementType) => ({
