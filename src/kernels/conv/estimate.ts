@@ -133,12 +133,12 @@ const rereading = (facts: Facts, stays: boolean, lines: number, panels: number):
 };
 
 /** To pack an element of the right side as part of a vector, and by itself. */
-const PACKED = 0.5;
-const PACKED_ALONE = 1.2;
+const PACKED = 0.3;
+const PACKED_ALONE = 0.6;
 /** To store a sum as part of a vector; where all do not fit the second cache, as those of a tile are strewn over planes; and by itself. */
-const STORED = 0.4;
-const FAR_STORED = 0.8;
-const STORED_ALONE = 1;
+const STORED = 0.3;
+const FAR_STORED = 0.6;
+const STORED_ALONE = 0.5;
 /** To begin with a group's part of a chunk. */
 const LAUNCHED = 5000;
 /** What a step of a product's micro-kernel takes, in those that are counted. */
