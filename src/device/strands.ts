@@ -17,6 +17,18 @@ import { share } from './threads/share.ts';
 export const strandThreads = (): number =>
   currentTarget().strands === null || inStrand() || debugging('time') ? 1 : getNumThreads();
 
+/** Threads may wait for the last of them so much of the time. */
+const IDLE = 0.12;
+
+/** Whether strands of such sizes, taken in order, keep so many threads busy; one thread needs none. */
+export const areEven = (sizes: readonly number[], threads: number): boolean => {
+  if (threads === 1) return false;
+  const loads = new Array<number>(threads).fill(0);
+  for (const size of sizes) loads[loads.indexOf(Math.min(...loads))]! += size;
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  return Math.max(...loads) * threads <= all * (1 + IDLE);
+};
+
 /**
  * Makes what `work` launches for each of `count` strands. Whatever strands share must be there before: a launch in one
  * must not read what a launch in another writes. On one thread, and within a strand, all is made in order.

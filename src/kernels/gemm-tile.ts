@@ -159,36 +159,3 @@ export const evenParts = (total: number, most: number): number => {
   const parts = Math.max(1, Math.ceil(total / Math.max(most, 1)));
   return Math.max(1, Math.ceil(total / parts));
 };
-
-/** Some of the columns. */
-export interface ColumnBlock {
-  readonly first: number;
-  readonly width: number;
-}
-
-/** Blocks of `most` columns, of which the last may have fewer. */
-export const blocksFrom = (n: number, most: number): ColumnBlock[] =>
-  Array.from({ length: Math.ceil(n / most) }, (_, k) => ({
-    first: k * most,
-    width: Math.min(most, n - k * most),
-  }));
-
-/** Threads may wait for the last of them so much of the time. */
-const IDLE = 0.12;
-
-/**
- * Blocks of whole panels, of `most` columns at most, as many for each of several threads, and about as large; null where
- * panels are too few for that, or there is one thread.
- */
-export const evenBlocks = (n: number, panel: number, most: number, threads: number): ColumnBlock[] | null => {
-  const panels = Math.ceil(n / panel);
-  const each = Math.ceil(panels / (threads * Math.max(1, Math.floor(most / panel))));
-  const count = threads * each;
-  const longest = each * Math.floor(panels / count) + Math.ceil((panels % count) / threads);
-  if (threads === 1 || longest * threads > panels * (1 + IDLE)) return null;
-  const begin = (block: number): number => Math.floor((block * panels) / count) * panel;
-  return Array.from({ length: count }, (_, k) => ({
-    first: begin(k),
-    width: Math.min(begin(k + 1), n) - begin(k),
-  }));
-};

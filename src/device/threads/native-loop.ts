@@ -53,6 +53,8 @@ export const NATIVE_CONTROL_BYTES = CONTROL_BYTES + 64 + MASK_BYTES;
  * turns, ResNet-50's layers called one by one on two threads took up to a third longer.
  */
 const SPINS = 24_000;
+/** The same in milliseconds, at least. */
+export const PATIENCE = 0.5;
 
 const GETTID = 186;
 const FUTEX = 202;

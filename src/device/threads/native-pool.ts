@@ -8,11 +8,12 @@ import type { Call } from '../native/code.ts';
 import type { System } from '../native/ffi.ts';
 import type { Processor } from '../native/processor.ts';
 import { chunksOf, control, LINE, MAX_WORKERS } from './control.ts';
-import { NATIVE_CONTROL_BYTES, placing, runCode, threadCode, worker } from './native-loop.ts';
+import { NATIVE_CONTROL_BYTES, PATIENCE, placing, runCode, threadCode, worker } from './native-loop.ts';
 import type { Pool, RangeKernel } from './pool.ts';
 
 export class NativePool implements Pool {
   most: number;
+  readonly patience = PATIENCE;
   private running: Running | null = null;
 
   constructor(private readonly processor: Processor) {

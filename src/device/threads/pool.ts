@@ -13,6 +13,8 @@ export interface Pool {
   readonly started: number;
   /** Whether another thread would answer at once. Sleeping ones take 50 µs, and the caller some to call them. */
   readonly awake: boolean;
+  /** For so many milliseconds threads wait for the next job before they sleep. */
+  readonly patience: number;
   /**
    * Runs a kernel over a range, in chunks of so many positions (the last may have fewer), on at most so many threads, and
    * returns when all of it is done. Threads are started when they are first needed; until they run, and where they cannot

@@ -11,8 +11,7 @@ const CHUNKS_PER_THREAD = 8;
  */
 const SHORT = 48;
 
-/** Two short jobs with so many milliseconds between them, as long as threads stay awake, are the beginning of many. */
-const SOON = 0.1;
+/** When the last short job ended: two of them, with less time between than threads stay awake, are the beginning of many. */
 let shortEnded = -Infinity;
 
 /** Chunks that long begin at whole cache lines, of whatever type. */
@@ -37,7 +36,7 @@ export const share = (
   else {
     const threads = Math.min(wantedThreads(), pool.most);
     if (threads === 1) kernel(args, begin, end);
-    else if (positions >= SHORT * grain || pool.awake || performance.now() - shortEnded < SOON) {
+    else if (positions >= SHORT * grain || pool.awake || performance.now() - shortEnded < pool.patience) {
       const least = Math.ceil(positions / Math.floor(positions / grain));
       const chunk = Math.max(least, Math.round(positions / (threads * CHUNKS_PER_THREAD)));
       pool.run(kernel, args, begin, end, chunk > ALIGNMENT ? aligned(chunk) : chunk, threads);

@@ -43,6 +43,8 @@ export interface PoolImports extends WebAssembly.ModuleImports {
  * costs 50 µs and more at every waking; longer, and it would keep a core from others.
  */
 const SPINS = 12000;
+/** The same in milliseconds, about. */
+export const PATIENCE = 0.1;
 
 /** @param mayWait  whether the caller may sleep, which the main thread of a page may not */
 export const poolLoop = (address: number, mayWait: boolean): Uint8Array<ArrayBuffer> => {

@@ -7,11 +7,12 @@ import { threads } from '../../target/wasm/features.ts';
 import type { Heap } from '../heap.ts';
 import { chunksOf, control, CONTROL_BYTES, MAX_WORKERS } from './control.ts';
 import type { Pool, RangeKernel } from './pool.ts';
-import { poolLoop, type PoolImports, type PoolLoop } from './wasm-loop.ts';
+import { PATIENCE, poolLoop, type PoolImports, type PoolLoop } from './wasm-loop.ts';
 import { workerScript, type WorkerStart } from './wasm-worker.ts';
 
 export class WasmPool implements Pool {
   readonly most: number;
+  readonly patience = PATIENCE;
   private running: Running | null = null;
 
   /** @param moduleOf  the module from which a kernel was made */

@@ -1,7 +1,6 @@
 /** How a correlation falls into blocks of tiles, and how their transformed inputs come about. */
-import { launch } from '../../../device/launch.ts';
-import { workspace } from '../../../device/memory.ts';
-import type { Storage } from '../../../device/storage.ts';
+import { launch, type Region } from '../../../device/launch.ts';
+import { ownWorkspace } from '../../../device/strands.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { loadedElement, storageBytes } from '../../../lang/index.ts';
@@ -134,7 +133,7 @@ export const eachBlock = (
 /** Transformed tiles in memory. */
 export interface TransformedTiles extends TileLayout {
   readonly element: 'f32' | 'f64';
-  readonly storage: Storage;
+  readonly room: Region;
 }
 
 /** Scratch memory for transformed tiles of so many planes. */
@@ -146,15 +145,15 @@ export const roomFor = (
   tiles: number,
 ): TransformedTiles => {
   const layout = tileLayout(element, m, planes, tiles);
-  return { ...layout, element, storage: workspace(`winograd.${name}.${element}`, layout.bytes) };
+  return { ...layout, element, room: ownWorkspace(`winograd.${name}.${element}`, layout.bytes) };
 };
 
 /** About what it takes to transform so many tiles of a plane: each point twice, of a handful of terms. */
 export const transformFlops = (m: TileSize, tiles: number): number => 16 * pointsOf(m) * tiles;
 
 /** Pieces of scratch memory for bands. */
-export const bandsOf = (element: 'f32' | 'f64', pieces: number, piece: number): Storage =>
-  workspace(`winograd.bands.${element}`, pieces * piece * storageBytes[element]);
+export const bandsOf = (element: 'f32' | 'f64', pieces: number, piece: number): Region =>
+  ownWorkspace(`winograd.bands.${element}`, pieces * piece * storageBytes[element]);
 
 /** Transforms the tiles of a block, in so many channels from the first on. They begin at the tile `place`. */
 export const transformTiles = (
@@ -164,7 +163,7 @@ export const transformTiles = (
   origin: readonly [number, number],
   channels: { readonly first: number; readonly count: number },
   { first, rows, imageRows, columns }: Block,
-  { storage: out, element, block, point }: TransformedTiles,
+  { room, element, block, point }: TransformedTiles,
   place = 0,
 ): void => {
   const type = storageOf[images.dtype];
@@ -186,7 +185,7 @@ export const transformTiles = (
         byteOffset: (images.offset + channels.first * channelStep) * storageBytes[type],
       },
       bands: bandsOf(element, blocks * parts, piece),
-      out: { storage: out, byteOffset: place * CHANNELS * storageBytes[element] },
+      out: { ...room, byteOffset: place * CHANNELS * storageBytes[element] },
       channels: channels.count,
       rows,
       first,

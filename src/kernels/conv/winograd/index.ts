@@ -8,6 +8,7 @@
  */
 import { launch, type Region } from '../../../device/launch.ts';
 import { currentTarget } from '../../../device/target.ts';
+import { areEven, strands, strandThreads } from '../../../device/strands.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { storageBytes, type Machine } from '../../../lang/index.ts';
@@ -45,41 +46,48 @@ export const winogradCorrelation = (correlation: Correlation, m: TileSize): void
   const element = elementOf(out);
   const atOnce = tilesAtOnce(correlation, m);
   const parts = undilated(correlation).flatMap((dense) => strips(dense, m, atOnce));
-  const { tile, most } = roundOf(parts, m, atOnce);
+  // The parts of a dilation write between each other's columns, one after the other.
+  const threads = parts.length === 1 ? strandThreads() : 1;
+  const { tile, most } = roundOf(parts, m, atOnce, threads);
   const transformed = transformedTaps(taps, groups, m, tile.columns);
-  const inputs = roomFor('inputs', element, m, taps.channels.size, most);
-  const products = roomFor('products', element, m, taps.out.size, most);
 
   // Blocks are multiplied together until they are `most` tiles: every round reads all taps.
-  let blocks: Placed[] = [];
-  let tiles = 0;
-  const transformInputs = (group: number, { part, block, place }: Placed): void => {
-    const channels = { first: group * taps.channels.size, count: taps.channels.size };
-    transformTiles('inputs', m, part.input, part.origin, channels, block, inputs, place);
-  };
-  const finish = (): void => {
-    for (let group = 0; group < groups; group++) {
-      for (const placed of blocks) transformInputs(group, placed);
-      multiply(transformed, group, taps, tile, m, tiles, inputs, products);
-      for (const placed of blocks) transformOutputs(placed, m, group, products);
-    }
-    blocks = [];
-    tiles = 0;
-  };
+  const rounds: Placed[][] = [];
+  let tiles = most;
   for (const part of parts) {
     const rowsThatFit = (columns: number): number => {
       if (tiles + columns > most) {
-        finish();
+        rounds.push([]);
+        tiles = 0;
       }
       return Math.floor((most - tiles) / columns);
     };
     eachBlock(part, m, rowsThatFit, (block) => {
-      blocks.push({ part, block, place: tiles });
+      rounds.at(-1)!.push({ part, block, place: tiles });
       tiles += block.rows * block.columns;
     });
   }
-  if (tiles > 0) finish();
+  const run = (round: readonly Placed[]): void => {
+    const inputs = roomFor('inputs', element, m, taps.channels.size, most);
+    const products = roomFor('products', element, m, taps.out.size, most);
+    for (let group = 0; group < groups; group++) {
+      const channels = { first: group * taps.channels.size, count: taps.channels.size };
+      for (const { part, block, place } of round)
+        transformTiles('inputs', m, part.input, part.origin, channels, block, inputs, place);
+      multiply(transformed, group, taps, tile, m, tilesOf(round), inputs, products);
+      for (const placed of round) transformOutputs(placed, m, group, products);
+    }
+  };
+  if (areEven(rounds.map(tilesOf), threads)) {
+    const flops = 2 * pointsOf(m) * taps.out.size * taps.channels.size * most * groups;
+    strands(rounds.length, grainOf({ flops }), (k) => {
+      run(rounds[k]!);
+    });
+  } else rounds.forEach(run);
 };
+
+const tilesOf = (round: readonly Placed[]): number =>
+  round.reduce((sum, { block: { rows, columns } }) => sum + rows * columns, 0);
 
 /** A block of a part of the correlation, and where its tiles begin among those that are multiplied together. */
 interface Placed {
@@ -94,7 +102,7 @@ interface Round {
   readonly most: number;
 }
 
-const roundOf = (parts: readonly Correlation[], m: TileSize, atOnce: number): Round => {
+const roundOf = (parts: readonly Correlation[], m: TileSize, atOnce: number, threads: number): Round => {
   const { out, taps } = parts[0]!;
   const element = elementOf(out);
   const { machine } = currentTarget();
@@ -102,6 +110,12 @@ const roundOf = (parts: readonly Correlation[], m: TileSize, atOnce: number): Ro
   if (blocks.length === 1) {
     const [{ rows, columns }] = blocks as [Block];
     const fitting = Math.min(Math.max(1, Math.floor(atOnce / columns)), rows);
+    // As many for each thread, if that is not too uneven.
+    const even = Math.ceil(rows / (threads * Math.ceil(rows / (threads * fitting))));
+    const sizes = Array.from({ length: Math.ceil(rows / even) }, (_, k) => Math.min(even, rows - k * even));
+    if (areEven(sizes, threads)) {
+      return { tile: productTile(machine, element, even * columns, taps.out.size), most: even * columns };
+    }
     return roundOfRows(machine.name, element, taps.out.size, columns, rows, fitting);
   }
   const all = blocks.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
@@ -193,8 +207,8 @@ const multiply = (
       multiplyKernel(element, rows, vectors, tile.vectors),
       {
         taps: transformed.of(group),
-        inputs: inputs.storage,
-        out: products.storage,
+        inputs: inputs.room,
+        out: products.room,
         channels: channels.size,
         firstPanel,
         panels,
@@ -222,7 +236,7 @@ const transformOutputs = (
   { part: { out, taps, bias, epilogue }, block: { first, rows, imageRows, columns }, place }: Placed,
   m: TileSize,
   group: number,
-  { storage: products, element, block, point }: TransformedTiles,
+  { room, element, block, point }: TransformedTiles,
 ): void => {
   const storage = storageOf[out.dtype];
   const [, , height, width] = out.shape as [number, number, number, number];
@@ -245,7 +259,7 @@ const transformOutputs = (
   launch(
     outputKernel(storage, m, outColumnStep === 1, epilogueForm(epilogue)),
     {
-      products: { storage: products, byteOffset: place * CHANNELS * storageBytes[element] },
+      products: { ...room, byteOffset: place * CHANNELS * storageBytes[element] },
       bands: bandsOf(element, blocks * parts, piece),
       out: at(out, outChannelStep),
       residual: at(epilogue?.residual ?? out, outChannelStep),

@@ -68,8 +68,8 @@ export const winogradWeightGrad = (
             launch(
               sumKernel(element, rows, vectors),
               {
-                gradients: gradients.storage,
-                inputs: inputs.storage,
+                gradients: gradients.room,
+                inputs: inputs.room,
                 sums: { storage: sums, byteOffset: group * sumBytes },
                 outPanels,
                 channels: taps.channels.size,
