@@ -94,7 +94,8 @@ const check = (length: number, load: () => unknown): void => {
   const found = tensorsIn(loaded);
   for (const tensor of found) if (tensor.numel() < 10_000) tensor.tolist();
   for (const tensor of found) tensor.storage.dispose();
-  expect(flow.memoryStats().storages).toBeLessThanOrEqual(before.storages);
+  // Small ones lie together in a slab, which may have been begun.
+  expect(flow.memoryStats().storages).toBeLessThanOrEqual(before.storages + 1);
 };
 
 const tensors = {

@@ -292,7 +292,8 @@ describe('a zip file of PyTorch', () => {
     const before = flow.memoryStats().storages;
     expect(() => load(value)).toThrow(FileFormatError);
     expect(() => load(value)).toThrow(message);
-    expect(flow.memoryStats().storages).toBe(before);
+    // Small ones lie together in a slab, which may have been begun.
+    expect(flow.memoryStats().storages).toBeLessThanOrEqual(before + 1);
   });
 
   it.each<[string, Parameters<typeof zipFile>[1], string]>([
@@ -381,6 +382,7 @@ describe('a legacy file of PyTorch', () => {
     const before = flow.memoryStats().storages;
     expect(() => load(value, changes)).toThrow(FileFormatError);
     expect(() => load(value, changes)).toThrow(message);
-    expect(flow.memoryStats().storages).toBe(before);
+    // Small ones lie together in a slab, which may have been begun.
+    expect(flow.memoryStats().storages).toBeLessThanOrEqual(before + 1);
   });
 });

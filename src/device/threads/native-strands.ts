@@ -1,5 +1,4 @@
 /** Strands for machine code: launches in a table, and code that makes those of some strands. */
-import { RuntimeError } from '../../errors.ts';
 import { assemble } from '../../target/x64/encode.ts';
 import type { Label } from '../../target/x64/operands.ts';
 import type { Gatherer, Piece } from '../gathering.ts';
@@ -36,7 +35,6 @@ const TABLE_BYTES = 512 * 1024;
 const launch = { kernel: 0, begin: 8, end: 16, bytes: 24, pieces: 28, args: 32 } as const;
 
 export class NativeStrands implements Gatherer {
-  private readonly table: Storage;
   private readonly words: Uint32Array;
   private readonly address: number;
   private readonly kernel: RangeKernel;
@@ -45,13 +43,10 @@ export class NativeStrands implements Gatherer {
   private used = 0;
   private readonly held: Storage[] = [];
 
-  /** @throws RuntimeError when the system has no memory */
-  constructor({ memory, call, place }: Processor) {
-    this.table = memory.allocate(TABLE_BYTES);
-    const { outside, begin, native } = this.table.slot;
-    if (outside === null) throw new RuntimeError('the system has no memory for strands');
-    this.words = new Uint32Array(outside, begin, TABLE_BYTES / 4);
-    this.address = native;
+  constructor({ system, call, place }: Processor) {
+    const table = new ArrayBuffer(TABLE_BYTES);
+    this.words = new Uint32Array(table);
+    this.address = system.addressOf(table);
     const { code, byRank } = strandsCode();
     const start = place(code);
     this.kernel = Object.assign(
