@@ -14,7 +14,7 @@ import { isDepthwise } from './depthwise.ts';
 import { directCycles } from './direct.ts';
 import { directTile } from './direct-tile.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
-import { pointsOf } from './winograd/layout.ts';
+import { CHANNELS, pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
 
 /**
@@ -228,29 +228,26 @@ const depthwise = ({
   return images * groups * (vectors * (k * TAP[machine.vectorBytes]! + STORED_VECTOR) + copied + PLANE);
 };
 
-/** To transform a vector of tiles of a channel, for each point, inputs and outputs alike. */
-const TRANSFORM = { 2: 6, 4: 8 } as const;
+/** To transform a vector of channels of a tile, for each point, inputs and outputs alike, and to turn it. */
+const TRANSFORM = { 2: 5, 4: 5.5 } as const;
 /** To read a byte of transformed taps, which every round of tiles does. */
-const TAP_BYTE = 0.12;
-/** Its copy is put into phases, and where a dilation parts it, its columns are far from each other and its rows short. */
-const PHASED = 3;
-const PARTED = 10;
+const TAP_BYTE = 0.09;
 
 const winograd = (facts: Facts, m: TileSize): number => {
   const { machine, correlation, element, bytes, lanes, images, groups, outs, height, width } = facts;
   const { taps, dilation } = correlation;
   const inputs = taps.channels.size;
   const points = pointsOf(m);
-  // Of each part of a dilation its tiles along an axis. Tiles of a row are transformed together.
+  // Of each part of a dilation its tiles along an axis.
   const [down, across] = [tilesAlong(height, dilation[0], m), tilesAlong(width, dilation[1], m)];
   const tiles = images * sum(down) * sum(across);
-  const vectors = images * sum(down) * sum(across.map((some) => Math.ceil(some / lanes)));
+  const blocks = Math.ceil(inputs / CHANNELS) + Math.ceil(outs / CHANNELS);
+  const vectors = tiles * blocks * Math.max(1, CHANNELS / lanes);
   const parts = down.length * across.length;
   const rounds = Math.ceil((tiles * points * (outs + inputs) * bytes) / machine.l2);
-  const product = inputs * cycles(tileFor(machine, element, outs, tiles), outs, tiles);
-  const perPoint =
-    product + TRANSFORM[m] * vectors * (inputs + outs) + TAP_BYTE * rounds * inputs * outs * bytes;
-  return groups * (points * perPoint + parts * LAUNCHED) + facts.padded * (parts === 1 ? PHASED : PARTED);
+  const product = inputs * cycles(tileFor(machine, element, tiles, outs), tiles, outs);
+  const perPoint = product + TRANSFORM[m] * vectors + TAP_BYTE * rounds * inputs * outs * bytes;
+  return groups * (points * perPoint + parts * LAUNCHED);
 };
 
 /** A dilation parts rows and columns. */
