@@ -17,7 +17,7 @@ const MOST_STACKED = 3;
 /**
  * Whether a tile fits the registers: its sums, a row of B, and the element of A that multiplies it.
  */
-const fits = (machine: Machine, rows: number, vectors: number): boolean =>
+export const fits = (machine: Machine, rows: number, vectors: number): boolean =>
   (rows + 1) * vectors + 1 <= machine.vectorRegisters;
 
 /** The most rows for so many vectors. */
@@ -37,7 +37,7 @@ export const tileOf = (machine: Machine, element: ElementType): Tile => {
   return machine.vectorRegisters >= 16 ? sized(machine, element, 4, 3) : sized(machine, element, 6, 2);
 };
 
-const sized = (machine: Machine, element: ElementType, rows: number, vectors: number): Tile => ({
+export const sized = (machine: Machine, element: ElementType, rows: number, vectors: number): Tile => ({
   rows,
   vectors,
   columns: vectors * machine.lanes(element),

@@ -76,11 +76,11 @@ interface Facts {
 
 const factsOf = (machine: Machine, correlation: Correlation): Facts => {
   const { out, input, taps, groups } = correlation;
+  const padded = extentOfAll(correlation);
   const [images, , height, width] = out.shape as [number, number, number, number];
   const element = elementOf(out);
   const bytes = elementBytes[element];
   const extent = extentOf(correlation, 0, height);
-  const image = groups * taps.channels.size * extent.rows * extent.columns;
   return {
     machine,
     correlation,
@@ -95,8 +95,8 @@ const factsOf = (machine: Machine, correlation: Correlation): Facts => {
     width,
     isDense: out.strides[3] === 1,
     inside: isInside(extent, input.shape),
-    padded: images * image,
-    imageBytes: image * bytes,
+    padded,
+    imageBytes: (padded / Math.max(1, images)) * bytes,
   };
 };
 

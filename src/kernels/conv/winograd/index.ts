@@ -12,7 +12,7 @@ import { areEven, strands, strandThreads } from '../../../device/strands.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import { elementCount, storageOf, type View } from '../../../device/view.ts';
 import { storageBytes, type Machine } from '../../../lang/index.ts';
-import { cycles, restVectors, tileOf, type Tile } from '../../gemm-tile.ts';
+import { cycles, fits, restVectors, sized, tileOf, type Tile } from '../../gemm-tile.ts';
 import { once } from '../../once.ts';
 import { epilogueForm } from '../../epilogue.ts';
 import type { Correlation, Taps } from '../correlation.ts';
@@ -136,8 +136,8 @@ const productTile = (machine: Machine, element: 'f32' | 'f64', tiles: number, ou
   let best = tileOf(machine, element);
   let least = Infinity;
   for (let vectors = most; vectors >= 2; vectors--) {
-    for (let rows = 1; (rows + 1) * vectors + 1 <= machine.vectorRegisters; rows++) {
-      const tile = { rows, vectors, columns: vectors * machine.lanes(element) };
+    for (let rows = 1; fits(machine, rows, vectors); rows++) {
+      const tile = sized(machine, element, rows, vectors);
       const rest = restVectors(tile, outs) === 0 ? 1 : PARTIAL;
       const time = cycles(tile, tiles, outs) * rest;
       if (time < least) [best, least] = [tile, time];
