@@ -176,7 +176,9 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const rightForm = repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? form(b) : null;
   const lastForm = epilogueForm(epilogue);
   const residual = epilogue?.residual;
+  // What is packed of A whole: scratch memory that A is packed from may hold other images at the same place.
   let packedAt = -1;
+  let packedChanges = -1;
 
   return (at) => {
     const keptA =
@@ -193,9 +195,10 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
           });
     const packedA = keptA ?? workspace(`gemm.a.${element}`, spaceA * bytes);
     const packedB = keptB ?? (packsApart ? workspace(`gemm.b.${element}`, mostB * bytes) : null);
-    if (wholeA && !keptA && packedAt !== at.a) {
+    if (wholeA && !keptA && (packedAt !== at.a || packedChanges !== a.storage.changes)) {
       packAllLeft(packedA, at.a);
       packedAt = at.a;
+      packedChanges = a.storage.changes;
     }
     for (let m0 = 0; m0 < m; m0 += blocks.rows) {
       const rows = Math.min(blocks.rows, m - m0);
