@@ -86,6 +86,7 @@ export const runHere = (program: Program): Transcript => {
   flow.setDefaultDtype('float32');
   run(flow, flow.nn, flow.nn.functional, show, attempt);
   flow.setDefaultDtype('float32');
+  flow.setFloat32ConvPrecision('high');
   return transcript;
 };
 
