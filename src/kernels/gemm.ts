@@ -161,19 +161,14 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
     );
   };
 
-  const form = (side: Matrix): string =>
-    [
-      'gemm',
-      element,
-      tile.rows,
-      tile.vectors,
-      span,
-      side.type,
-      axisForm(side.rows),
-      axisForm(side.columns),
-    ].join(' ');
-  const leftForm = repeats === 'a' && wholeA ? form(a) : null;
-  const rightForm = repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES ? form(b) : null;
+  /** @param panels  all that decides about the order of panels, and how many there are */
+  const form = (panels: readonly (string | number)[], { type, rows, columns }: Matrix): string =>
+    ['gemm', element, ...panels, span, type, axisForm(rows), axisForm(columns)].join(' ');
+  const leftForm = repeats === 'a' && wholeA ? form(['left', tile.rows, stack], a) : null;
+  const rightForm =
+    repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES
+      ? form(['right', tile.vectors, blocks.columns], b)
+      : null;
   const lastForm = epilogueForm(epilogue);
   const residual = epilogue?.residual;
   // What is packed of A whole: scratch memory that A is packed from may hold other images at the same place.

@@ -1,21 +1,29 @@
 /** Packed operands: made once for what stays the same, anew for what has changed. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import * as flow from '../../src/index.ts';
+import type { ConvGeometry } from '../../src/device/backend.ts';
 import { heap } from '../../src/device/heap.ts';
 import { launch } from '../../src/device/launch.ts';
 import { bytesOf } from '../../src/device/memory.ts';
-import { currentTarget, setTarget } from '../../src/device/target.ts';
+import { availableTargets, currentTarget, setTarget } from '../../src/device/target.ts';
 import type { Storage } from '../../src/device/storage.ts';
+import { elementCount, type View } from '../../src/device/view.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
+import { setFloat32ConvPrecision } from '../../src/kernels/conv/precision.ts';
+import { cpu } from '../../src/kernels/cpu.ts';
 import { beginCall, keptForm, packedBytes, packedForm, releasePacked } from '../../src/kernels/packed.ts';
 import { inout, kernel } from '../../src/lang/index.ts';
+import * as reference from '../reference/conv2d.ts';
+import { laidOut, randomIntegers, read, write } from './tensors.ts';
 
 const before = currentTarget().name;
 beforeEach(() => {
+  setFloat32ConvPrecision('high');
   setTarget('wasm');
   releasePacked();
 });
 afterAll(() => {
+  setFloat32ConvPrecision('high');
   releasePacked();
   setTarget(before);
 });
@@ -140,6 +148,106 @@ it('a right side of a product counts as it is at each call', () => {
     expect(packedBytes()).toBeGreaterThan(300 * 70 * 4 - 1);
     linear.weight.fill_(2);
     for (let i = 0; i < 4; i++) expect(sum()).toBe(2 * 5 * 300 * 70);
+  });
+});
+
+describe.each(availableTargets())('what is kept of a weight on %s', (target) => {
+  it.each([
+    {
+      name: 'patches',
+      weight: [84, 21, 2, 2],
+      stride: 2,
+      sizes: [
+        [10, 18],
+        [4, 6],
+      ],
+    },
+    {
+      name: 'one tap',
+      weight: [40, 24, 1, 1],
+      stride: 1,
+      sizes: [
+        [5, 7],
+        [1, 3],
+        [12, 12],
+      ],
+    },
+    {
+      name: 'three taps',
+      weight: [37, 19, 3, 3],
+      stride: 1,
+      sizes: [
+        [9, 8],
+        [3, 4],
+      ],
+    },
+    {
+      name: 'three taps, channels for each',
+      weight: [38, 1, 3, 3],
+      stride: 1,
+      sizes: [
+        [9, 8],
+        [3, 4],
+      ],
+    },
+    {
+      name: 'five taps, a stride',
+      weight: [36, 20, 5, 5],
+      stride: 2,
+      sizes: [
+        [11, 9],
+        [7, 7],
+      ],
+    },
+  ] as const)('serves whom it was packed for: $name', ({ weight: weightShape, stride, sizes }) => {
+    setTarget(target);
+    setFloat32ConvPrecision('highest');
+    const [outs, perGroup] = weightShape;
+    const groups = perGroup === 1 ? outs : 1;
+    const geometry: ConvGeometry = {
+      stride: [stride, stride],
+      dilation: [1, 1],
+      padding: [
+        [0, 0],
+        [0, 0],
+      ],
+      groups,
+    };
+    const below = randomIntegers(3);
+    const filled = (shape: readonly number[]): View => {
+      const view = laidOut('float32', shape, {});
+      write(
+        view,
+        Array.from({ length: elementCount(shape) }, () => below(7) - 3),
+      );
+      return view;
+    };
+    const plain = (view: View): reference.Plain => reference.plain(view.shape, read(view).map(Number));
+    const weight = filled(weightShape);
+    const uses = sizes.flatMap(([height, width], k) => {
+      const x = filled([k + 1, perGroup * groups, height, width]);
+      const grad = filled(reference.outputShape(x.shape, weight.shape, geometry));
+      return [
+        {
+          run: (out: View) => {
+            cpu.conv2d(out, x, weight, null, geometry);
+          },
+          expected: reference.conv2d(plain(x), plain(weight), null, geometry),
+        },
+        {
+          run: (out: View) => {
+            cpu.conv2dInputGrad(out, grad, weight, geometry);
+          },
+          expected: reference.conv2dInputGrad(x.shape, plain(grad), plain(weight), geometry),
+        },
+      ];
+    });
+    for (let time = 0; time < 4; time++)
+      for (const { run, expected } of uses) {
+        const out = filled(expected.shape);
+        run(out);
+        expect(read(out).findIndex((value, k) => value !== expected.data[k])).toBe(-1);
+      }
   });
 });
 
