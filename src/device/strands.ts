@@ -115,9 +115,12 @@ export const gathered = (
 /** Pieces begin at cache lines, of which some processors fetch two at a time. */
 const ALIGNMENT = 128;
 
-/** A workspace of which, within a strand, each thread has a piece of its own, of so many bytes. */
+/** A workspace of which, within a strand, each thread has a piece of its own, of so many bytes at least. */
 export const ownWorkspace = (name: string, bytes: number): Region => {
   if (!inStrand()) return { storage: workspace(name, bytes), byteOffset: 0 };
-  const apart = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-  return { storage: workspace(name, apart * getNumThreads()), byteOffset: 0, apart };
+  const threads = getNumThreads();
+  const { byteLength } = workspace(name, threads * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+  // By the storage, not by what is asked: in smaller pieces one thread's would lie in a larger one of another's.
+  const apart = Math.floor(byteLength / threads / ALIGNMENT) * ALIGNMENT;
+  return { storage: workspace(name, threads * apart), byteOffset: 0, apart };
 };

@@ -7,7 +7,7 @@ import { relaunch } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import type { Launched, Recorder, StrandPlace } from '../device/recording.ts';
 import { checkAlive, type Storage } from '../device/storage.ts';
-import { beginStrands, dropStrands, endStrands, nextStrand } from '../device/strands.ts';
+import { beginStrands, dropStrands, endStrands, nextStrand, strandNow } from '../device/strands.ts';
 import { foundAgain, noteSource } from './packed.ts';
 
 /** Plans of more launches, and with larger tables, would take more memory than they save time. */
@@ -52,8 +52,10 @@ export class Plan implements Recorder {
       this.workspaces.push({ source: this.add(storage), name, bytes });
       return;
     }
-    // It may have grown, and so have become another storage.
     before.bytes = Math.max(before.bytes, bytes);
+    if (this.known[before.source] === storage) return;
+    // It has grown, and so become another storage. Of strands, both are cut into pieces, each in another way.
+    if (strandNow() !== null) this.refuse();
     this.known[before.source] = storage;
   }
 

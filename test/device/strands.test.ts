@@ -79,6 +79,19 @@ describe.each(availableTargets())('Strands on %s', (target) => {
     expect(run(3, 4000)).toEqual(expected(3, 4000));
   });
 
+  it('have pieces of one size in one memory, whatever was asked for', () => {
+    setTarget(target);
+    setNumThreads(3);
+    const pieces: ReturnType<typeof ownWorkspace>[] = [];
+    strands(2, 1, () => {
+      for (const bytes of [1000, 300, 5000, 300, 1]) pieces.push(ownWorkspace('test sizes', bytes));
+    });
+    for (const { storage, apart } of pieces) {
+      for (const other of pieces) if (other.storage === storage) expect(other.apart).toBe(apart);
+      if (apart !== undefined) expect(3 * apart).toBeLessThanOrEqual(storage.byteLength);
+    }
+  });
+
   it('leave nothing behind when they fail', () => {
     setTarget(target);
     setNumThreads(2);

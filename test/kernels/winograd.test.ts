@@ -2,8 +2,11 @@
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { availableTargets, currentTarget, interpreter, setTarget } from '../../src/device/target.ts';
 import type { ConvGeometry } from '../../src/device/backend.ts';
+import { getNumThreads, setNumThreads } from '../../src/device/threads/number.ts';
+import { withGrain } from '../../src/device/threads/share.ts';
 import type { checkedLaunch } from './checked-launch.ts';
 import { outcomes, type Case } from './conv-cases.ts';
+import { setSmallCaches } from './small-caches.ts';
 import { laidOut } from './tensors.ts';
 
 const checking = vi.hoisted(() => ({ launch: null as typeof checkedLaunch | null }));
@@ -24,7 +27,9 @@ const before = currentTarget().name;
 afterAll(() => {
   setTarget(before);
 });
+const threadsBefore = getNumThreads();
 afterEach(() => {
+  setNumThreads(threadsBefore);
   setFloat32ConvPrecision('high');
 });
 
@@ -107,6 +112,7 @@ const largeCases: readonly Case[] = [
     padding: around(2),
     bias: true,
   },
+  { name: 'sums of several blocks', input: [2, 1, 43, 41], outs: 197, kernel: three, padding: around(1) },
   { name: 'many images', input: [40, 9, 13, 15], outs: 19, kernel: three, padding: around(1) },
   {
     name: 'strips of columns',
@@ -114,6 +120,31 @@ const largeCases: readonly Case[] = [
     outs: 44,
     kernel: three,
     padding: around(1),
+    bias: true,
+  },
+];
+
+/** Of more tiles than are multiplied together. */
+const rounds: readonly Case[] = [
+  { name: 'even', input: [3, 5, 47, 47], outs: 21, kernel: three, padding: around(1), bias: true },
+  { name: 'uneven', input: [2, 18, 25, 37], outs: 4, kernel: three, padding: around(2) },
+  { name: 'groups', input: [4, 6, 33, 21], outs: 4, kernel: three, padding: around(1), groups: 2 },
+  {
+    name: 'dilation',
+    input: [1, 3, 41, 39],
+    outs: 5,
+    kernel: three,
+    dilation: [2, 1],
+    padding: around(1),
+    bias: true,
+  },
+  {
+    name: 'channels last',
+    input: [2, 3, 31, 30],
+    outs: 17,
+    kernel: three,
+    padding: around(1),
+    layout: { order: [0, 2, 3, 1] },
     bias: true,
   },
 ];
@@ -223,6 +254,21 @@ describe.each(availableTargets())('Winograd on %s', (target) => {
             algorithm === 'winograd2' ? 1e-30 : 1e-5,
           );
       });
+  });
+
+  it.each(target === 'interpret' ? [] : [1, 3])('puts its rounds together, number of threads: %i', (threads) => {
+    setSmallCaches(target);
+    setNumThreads(threads);
+    withGrain(1, () => {
+      for (const test of rounds)
+        for (const algorithm of algorithms)
+          withAlgorithm(algorithm, () => {
+            for (const { what, actual, expected } of outcomes(test, 'float32', 'integers'))
+              expect(worst(actual, expected), `${test.name}, ${algorithm}, ${what}`).toBeLessThan(
+                algorithm === 'winograd2' ? 1e-30 : 1e-5,
+              );
+          });
+    });
   });
 
   it.each(
