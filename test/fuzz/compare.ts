@@ -68,7 +68,8 @@ const types: ReadonlyMap<string, string> = new Map([
 /**
  * Where builds of PyTorch differ among themselves, and ours agrees with another: [ours, theirs]. Dilations and groups
  * are checked earlier or later; some convolutions go through a library with checks of its own; Python's sets have no
- * order; halves stand in for themselves (`widened`); some texts are Python's own, or say less than ours.
+ * order; halves stand in for themselves (`widened`); some texts are Python's own, or say less than ours;
+ * negative sizes are multiplied before they are looked at.
  */
 const otherBuilds: readonly (readonly [ours: RegExp, theirs: RegExp])[] = [
   [/^non-positive dilation is not supported$/, /./],
@@ -87,6 +88,7 @@ const otherBuilds: readonly (readonly [ours: RegExp, theirs: RegExp])[] = [
   ],
   [/^"slow_conv2d_cpu" not implemented/, /^(?:"slow_conv_dilated<>" not implemented|Only zero batch)/],
   [/^padding_mode must be one of/, /^padding_mode must be one of/],
+  [/^Trying to create tensor with negative dimension/, /^numel: integer multiplication overflow$/],
 ];
 
 const errorDifference = (our: ShownError, their: ShownError): string | null => {

@@ -452,5 +452,5 @@ export const boundOf = (c: ConvCase, label: string, dtype: FloatType = c.dtype):
   if (!c.precise) return { relative: 1e-5, absolute: roundings };
   // Roundings of partial sums, which are mostly as small as chance makes them.
   const walk = 2 * Math.sqrt(terms) * unit[dtype];
-  return { relative: tiled ? 4e-5 : Math.max(3e-6, walk), absolute: roundings / 4 };
+  return { relative: tiled ? 4e-5 : Math.max(3e-6, walk), absolute: roundings / 2 };
 };

@@ -351,6 +351,29 @@ export const cases: readonly Case[] = [
     groups: 2,
   },
   {
+    name: 'depthwise, more planes and images than are handed out at a time',
+    input: [70, 4, 3, 5],
+    outs: 4,
+    kernel: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    groups: 4,
+    bias: true,
+  },
+  {
+    name: 'depthwise, more channels than are handed out at a time',
+    input: [1, 261, 3, 2],
+    outs: 261,
+    kernel: [2, 2],
+    padding: [
+      [1, 0],
+      [1, 1],
+    ],
+    groups: 261,
+  },
+  {
     name: 'rows and columns that no tap meets, groups',
     input: [2, 6, 14, 41],
     outs: 9,
@@ -607,6 +630,13 @@ export const largeCases: readonly Case[] = [
     input: [2, 130, 53, 61],
     outs: 5,
     kernel: [1, 1],
+  },
+  {
+    name: 'patches of more pixels than a table has entries',
+    input: [3, 1, 150, 301],
+    outs: 2,
+    kernel: [1, 2],
+    stride: [1, 2],
   },
   {
     name: 'many channels',

@@ -5,6 +5,7 @@ import type { DType } from '../../src/dtype.ts';
 import { setFloat32ConvPrecision } from '../../src/kernels/conv/precision.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
 import { cases, largeCases, outcomes } from './conv-cases.ts';
+import { setSmallCaches } from './small-caches.ts';
 
 const before = currentTarget().name;
 afterAll(() => {
@@ -12,6 +13,7 @@ afterAll(() => {
 });
 
 const algorithms: readonly Algorithm[] = ['implicit', 'direct', 'channels', 'depthwise', 'across'];
+const natives = availableTargets().filter((target) => target !== 'interpret');
 const configurations = availableTargets().flatMap((target) =>
   algorithms.map((algorithm) => ({ target, algorithm })),
 );
@@ -83,3 +85,21 @@ describe.each(configurations)('the $algorithm convolution on $target', ({ target
     }
   });
 });
+
+/** Those whose blocks depend on caches. */
+describe.each(['implicit', 'direct', 'channels'] as const)(
+  'the %s convolution in small caches',
+  (algorithm) => {
+    it.each(natives)('puts its blocks together on %s', (target) => {
+      setSmallCaches(target);
+      withAlgorithm(algorithm, () => {
+        for (const test of cases)
+          for (const { what, actual, expected } of outcomes(test, 'float32', 'integers'))
+            expect(
+              actual.map((x) => x + 0),
+              `${test.name}, ${what}`,
+            ).toEqual(expected.map((x) => x + 0));
+      });
+    });
+  },
+);

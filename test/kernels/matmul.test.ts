@@ -4,6 +4,7 @@ import { currentTarget, setTarget, availableTargets } from '../../src/device/tar
 import { elementCount, type View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
 import type { checkedLaunch } from './checked-launch.ts';
+import { setSmallCaches } from './small-caches.ts';
 import { as, laidOut, randomIntegers, read, write, type Element, type Layout } from './tensors.ts';
 
 const checking = vi.hoisted(() => ({ launch: null as typeof checkedLaunch | null }));
@@ -70,6 +71,19 @@ const large: readonly Case[] = [
   { name: 'a long row of a transposed matrix', size: [2, 1003, 907], layouts: { b: transposed } },
 ];
 
+/** In small caches: several blocks of rows, of columns and of the depth, among them such as sums wait between. */
+const blocks: readonly Case[] = [
+  { name: 'every way', size: [61, 131, 43], bias: true },
+  { name: 'few rows', size: [7, 101, 90], bias: true },
+  { name: 'a transposed result', size: [90, 45, 37], layouts: { out: transposed }, bias: true },
+  {
+    name: 'transposed sides',
+    size: [53, 70, 29],
+    layouts: { a: transposed, b: { order: [1, 0], gaps: [1, 0] } },
+  },
+  { name: 'a batch', batch: [3], size: [30, 50, 21], layouts: { a: { repeated: [0] } }, bias: true },
+];
+
 /** Runs a case: what came and what should. */
 const outcome = (test: Case, dtype: DType): { actual: Element[]; expected: Element[] } => {
   const { batch = [], layouts = {}, size } = test;
@@ -122,6 +136,16 @@ describe.each(availableTargets())('matmul on %s', (target) => {
     setTarget(target);
     const { actual, expected } = outcome(test, 'float32');
     expect(actual.findIndex((x, i) => x !== expected[i])).toBe(-1);
+  });
+});
+
+describe.each(availableTargets())('matmul in small caches on %s', (target) => {
+  it.each(blocks)('puts its blocks together: $name', (test) => {
+    setSmallCaches(target);
+    for (const dtype of ['float32', 'float64', 'float16', 'int32'] as const) {
+      const { actual, expected } = outcome(test, dtype);
+      expect(actual, dtype).toEqual(expected);
+    }
   });
 });
 
