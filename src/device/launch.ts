@@ -67,6 +67,8 @@ export const launch = <S extends Spec>(
     bringIn(storagesOf(definition, given), memory);
     writeArguments(definition, given, memory);
   }
+  // Kernels prepare the scratch memory of their first position before they come to it.
+  if (begin >= end) return;
   const recorder = recording();
   if (recorder !== null) {
     recorder.launched({ ...writtenDown(definition, given, memory, recorder), run, begin, end, grain });
