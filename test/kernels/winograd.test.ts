@@ -115,6 +115,13 @@ const largeCases: readonly Case[] = [
   { name: 'sums of several blocks', input: [2, 1, 43, 41], outs: 197, kernel: three, padding: around(1) },
   { name: 'many images', input: [40, 9, 13, 15], outs: 19, kernel: three, padding: around(1) },
   {
+    name: 'several rounds and blocks of a gradient',
+    input: [1, 260, 24, 120],
+    outs: 12,
+    kernel: three,
+    padding: around(1),
+  },
+  {
     name: 'strips of columns',
     input: [1, 40, 5, 190],
     outs: 44,

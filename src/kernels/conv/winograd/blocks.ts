@@ -2,7 +2,7 @@
 import { launch, type Region } from '../../../device/launch.ts';
 import { ownWorkspace } from '../../../device/strands.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
-import { elementCount, storageOf, type View } from '../../../device/view.ts';
+import { storageOf, type View } from '../../../device/view.ts';
 import { loadedElement, storageBytes } from '../../../lang/index.ts';
 import type { Correlation } from '../correlation.ts';
 import { partsOf, turnedColumns } from './bands.ts';
@@ -110,25 +110,36 @@ export const wholeBlock = ({ out }: Correlation, m: TileSize): Block => {
   return { first: 0, rows: images * imageRows, imageRows, columns: Math.ceil(width / m) };
 };
 
-/**
- * Calls `work` for all tiles of a correlation without dilation.
- *
- * @param rowsThatFit  the most rows, of so many tiles each, that the next block may have
- */
-export const eachBlock = (
-  correlation: Correlation,
-  m: TileSize,
-  rowsThatFit: (columns: number) => number,
-  work: (block: Block) => void,
-): void => {
-  if (elementCount(correlation.out.shape) === 0) return;
-  const whole = wholeBlock(correlation, m);
-  for (let first = 0; first < whole.rows;) {
-    const rows = Math.min(rowsThatFit(whole.columns), whole.rows - first);
-    work({ ...whole, first, rows });
-    first += rows;
+/** A block of a part of the correlation, and where its tiles begin among those that are multiplied together. */
+export interface Placed {
+  readonly part: Correlation;
+  readonly block: Block;
+  readonly place: number;
+}
+
+/** All tiles of correlations without dilation, in rounds of at most so many, of which each row of tiles has no more. */
+export const roundsOf = (parts: readonly Correlation[], m: TileSize, most: number): Placed[][] => {
+  const rounds: Placed[][] = [];
+  let tiles = most;
+  for (const part of parts) {
+    const whole = wholeBlock(part, m);
+    if (whole.columns === 0) continue;
+    for (let first = 0; first < whole.rows;) {
+      if (tiles + whole.columns > most) {
+        rounds.push([]);
+        tiles = 0;
+      }
+      const rows = Math.min(Math.floor((most - tiles) / whole.columns), whole.rows - first);
+      rounds.at(-1)!.push({ part, block: { ...whole, first, rows }, place: tiles });
+      tiles += rows * whole.columns;
+      first += rows;
+    }
   }
+  return rounds;
 };
+
+export const tilesOf = (round: readonly Placed[]): number =>
+  round.reduce((sum, { block: { rows, columns } }) => sum + rows * columns, 0);
 
 /** Transformed tiles in memory. */
 export interface TransformedTiles extends TileLayout {
@@ -147,6 +158,15 @@ export const roomFor = (
   const layout = tileLayout(element, m, planes, tiles);
   return { ...layout, element, room: ownWorkspace(`winograd.${name}.${element}`, layout.bytes) };
 };
+
+/** The same without the first blocks of channels. */
+export const fromBlock = (tiles: TransformedTiles, first: number): TransformedTiles => ({
+  ...tiles,
+  room: {
+    ...tiles.room,
+    byteOffset: tiles.room.byteOffset + first * tiles.block * storageBytes[tiles.element],
+  },
+});
 
 /** About what it takes to transform so many tiles of a plane: each point twice, of a handful of terms. */
 export const transformFlops = (m: TileSize, tiles: number): number => 16 * pointsOf(m) * tiles;
@@ -185,7 +205,7 @@ export const transformTiles = (
         byteOffset: (images.offset + channels.first * channelStep) * storageBytes[type],
       },
       bands: bandsOf(element, blocks * parts, piece),
-      out: { ...room, byteOffset: place * CHANNELS * storageBytes[element] },
+      out: { ...room, byteOffset: room.byteOffset + place * CHANNELS * storageBytes[element] },
       channels: channels.count,
       rows,
       first,

@@ -19,15 +19,17 @@ import type { Correlation, Taps } from '../correlation.ts';
 import { partsOf, turnedColumns } from './bands.ts';
 import {
   bandsOf,
-  eachBlock,
   elementOf,
   roomFor,
+  roundsOf,
   strips,
+  tilesOf,
   transformFlops,
   transformTiles,
   undilated,
   wholeBlock,
   type Block,
+  type Placed,
   type TransformedTiles,
 } from './blocks.ts';
 import { CHANNELS, pointsOf } from './layout.ts';
@@ -51,22 +53,8 @@ export const winogradCorrelation = (correlation: Correlation, m: TileSize): void
   const { tile, most } = roundOf(parts, m, atOnce, threads);
   const transformed = transformedTaps(taps, groups, m, tile.columns);
 
-  // Blocks are multiplied together until they are `most` tiles: every round reads all taps.
-  const rounds: Placed[][] = [];
-  let tiles = most;
-  for (const part of parts) {
-    const rowsThatFit = (columns: number): number => {
-      if (tiles + columns > most) {
-        rounds.push([]);
-        tiles = 0;
-      }
-      return Math.floor((most - tiles) / columns);
-    };
-    eachBlock(part, m, rowsThatFit, (block) => {
-      rounds.at(-1)!.push({ part, block, place: tiles });
-      tiles += block.rows * block.columns;
-    });
-  }
+  // Every round reads all taps.
+  const rounds = roundsOf(parts, m, most);
   const run = (round: readonly Placed[]): void => {
     const inputs = roomFor('inputs', element, m, taps.channels.size, most);
     const products = roomFor('products', element, m, taps.out.size, most);
@@ -85,16 +73,6 @@ export const winogradCorrelation = (correlation: Correlation, m: TileSize): void
     });
   } else rounds.forEach(run);
 };
-
-const tilesOf = (round: readonly Placed[]): number =>
-  round.reduce((sum, { block: { rows, columns } }) => sum + rows * columns, 0);
-
-/** A block of a part of the correlation, and where its tiles begin among those that are multiplied together. */
-interface Placed {
-  readonly part: Correlation;
-  readonly block: Block;
-  readonly place: number;
-}
 
 /** How many tiles are multiplied together, of whole rows of tiles, and in what register tiles. */
 interface Round {
