@@ -1,6 +1,8 @@
 /** Convolution and its gradients, by every algorithm and on every target, against their definition. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { currentTarget, setTarget, availableTargets } from '../../src/device/target.ts';
+import { getNumThreads, setNumThreads } from '../../src/device/threads/number.ts';
+import { withGrain } from '../../src/device/threads/share.ts';
 import type { DType } from '../../src/dtype.ts';
 import { setFloat32ConvPrecision } from '../../src/kernels/conv/precision.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
@@ -8,8 +10,10 @@ import { cases, largeCases, outcomes } from './conv-cases.ts';
 import { setSmallCaches } from './small-caches.ts';
 
 const before = currentTarget().name;
+const threads = getNumThreads();
 afterAll(() => {
   setTarget(before);
+  setNumThreads(threads);
 });
 
 const algorithms: readonly Algorithm[] = ['implicit', 'direct', 'channels', 'depthwise', 'across'];
@@ -86,12 +90,12 @@ describe.each(configurations)('the $algorithm convolution on $target', ({ target
   });
 });
 
-/** Those whose blocks depend on caches. */
-describe.each(['implicit', 'direct', 'channels'] as const)(
-  'the %s convolution in small caches',
-  (algorithm) => {
-    it.each(natives)('puts its blocks together on %s', (target) => {
-      setSmallCaches(target);
+/** Blocks depend on caches, and everything is cut into as many chunks as can be, which threads take. */
+describe.each(algorithms)('the %s convolution in small caches', (algorithm) => {
+  it.each(natives)('puts blocks and chunks together on %s', (target) => {
+    setSmallCaches(target);
+    setNumThreads(3);
+    withGrain(1, () => {
       withAlgorithm(algorithm, () => {
         for (const test of cases)
           for (const { what, actual, expected } of outcomes(test, 'float32', 'integers'))
@@ -101,5 +105,5 @@ describe.each(['implicit', 'direct', 'channels'] as const)(
             ).toEqual(expected.map((x) => x + 0));
       });
     });
-  },
-);
+  });
+});

@@ -263,20 +263,23 @@ describe.each(availableTargets())('Winograd on %s', (target) => {
       });
   });
 
-  it.each(target === 'interpret' ? [] : [1, 3])('puts its rounds together, number of threads: %i', (threads) => {
-    setSmallCaches(target);
-    setNumThreads(threads);
-    withGrain(1, () => {
-      for (const test of rounds)
-        for (const algorithm of algorithms)
-          withAlgorithm(algorithm, () => {
-            for (const { what, actual, expected } of outcomes(test, 'float32', 'integers'))
-              expect(worst(actual, expected), `${test.name}, ${algorithm}, ${what}`).toBeLessThan(
-                algorithm === 'winograd2' ? 1e-30 : 1e-5,
-              );
-          });
-    });
-  });
+  it.each(target === 'interpret' ? [] : [1, 3])(
+    'puts its rounds together, number of threads: %i',
+    (threads) => {
+      setSmallCaches(target);
+      setNumThreads(threads);
+      withGrain(1, () => {
+        for (const test of rounds)
+          for (const algorithm of algorithms)
+            withAlgorithm(algorithm, () => {
+              for (const { what, actual, expected } of outcomes(test, 'float32', 'integers'))
+                expect(worst(actual, expected), `${test.name}, ${algorithm}, ${what}`).toBeLessThan(
+                  algorithm === 'winograd2' ? 1e-30 : 1e-5,
+                );
+            });
+      });
+    },
+  );
 
   it.each(
     target === 'interpret'
