@@ -14,6 +14,8 @@ import { processor } from '../../src/device/native/processor.ts';
 import { allocate, releaseWorkspaces } from '../../src/device/memory.ts';
 import { Scope } from '../../src/device/scope.ts';
 import { currentTarget, setTarget } from '../../src/device/target.ts';
+import { setNumThreads } from '../../src/device/threads/number.ts';
+import { withGrain } from '../../src/device/threads/share.ts';
 import type { View } from '../../src/device/view.ts';
 import { dtypes, type DType } from '../../src/dtype.ts';
 import { RuntimeError } from '../../src/errors.ts';
@@ -27,7 +29,9 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 import { sampleTensor, uniforms } from '../ops/cases.ts';
 import { cases, outcomes } from '../kernels/conv-cases.ts';
 import { everything } from '../kernels/everything.ts';
+import { withSmallCaches } from '../kernels/small-caches.ts';
 import { laidOut, write, type Layout } from '../kernels/tensors.ts';
+import { cases as winogradCases, rounds as winogradRounds } from '../kernels/winograd-cases.ts';
 
 const [target, side, what] = process.argv.slice(2) as ['avx2' | 'avx512', 'before' | 'after', string?];
 const PAGE = 4096;
@@ -74,6 +78,7 @@ const part = (name: string, work: () => void): void => {
 };
 
 setTarget(target);
+const { pool } = currentTarget();
 const guarded = new Guarded();
 setTarget({
   ...currentTarget(),
@@ -179,7 +184,7 @@ const algorithms: Readonly<Record<Algorithm, true>> = {
   winograd4: true,
 };
 for (const algorithm of Object.keys(algorithms) as Algorithm[])
-  for (const test of cases)
+  for (const test of algorithm.startsWith('winograd') ? winogradCases : cases)
     part(`convolution, ${algorithm}: ${test.name}`, () => {
       withAlgorithm(algorithm, () => {
         outcomes(test, 'float32', 'integers');
@@ -216,4 +221,31 @@ for (const op of definedOps()) {
         });
   });
 }
+/** In many blocks, whose chunks threads take: packed where they are multiplied, and in pieces of threads' own. */
+setTarget({ ...withSmallCaches(currentTarget()), pool });
+setNumThreads(2);
+withGrain(1, () => {
+  part('products in small caches', () => {
+    for (const [m, k, n] of [
+      [61, 43, 131],
+      [7, 90, 101],
+      [90, 37, 45],
+    ] as const)
+      for (const order of [
+        [0, 1],
+        [1, 0],
+      ]) {
+        const [a, b] = [filled('float32', [m, k], { order }), filled('float32', [k, n], { order })];
+        cpu.matmul(laidOut('float32', [m, n], {}), a, b, filled('float32', [n], {}));
+        cpu.matmul(laidOut('float32', [m, n], { order }), a, b);
+      }
+  });
+  for (const algorithm of Object.keys(algorithms) as Algorithm[])
+    for (const test of algorithm.startsWith('winograd') ? winogradRounds : cases)
+      part(`convolution in small caches, ${algorithm}: ${test.name}`, () => {
+        withAlgorithm(algorithm, () => {
+          outcomes(test, 'float32', 'integers');
+        });
+      });
+});
 console.log('done');
