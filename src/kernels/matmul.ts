@@ -1,6 +1,10 @@
 /** `Backend.matmul` on a CPU. */
+import { currentTarget } from '../device/target.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
-import { product, type Matrix } from './gemm.ts';
+import { loadedElement } from '../lang/index.ts';
+import { product, type Matrix, type Offsets } from './gemm.ts';
+import { directProduct, isWorthReadingDirectly, type DirectProduct } from './matmul-direct.ts';
+import { dots, MOST_VECTORS } from './matmul-dots.ts';
 
 /**
  * out[…, M, N] = a[…, M, K] · b[…, K, N], + bias[N] if there is one. Equal leading axes; any strides, 0 where broadcast.
@@ -10,14 +14,19 @@ export const matmul = (out: View, a: View, b: View, bias: View | null = null): v
   const [wideOut, wideA, wideB] = [out, a, b].map(split) as [Batch, Batch, Batch];
   const merged = mergeRows(wideOut, wideA, wideB);
   const [o, x, y] = merged;
-  const run = product({
-    a: matrix(a, x),
-    b: matrix(b, y),
-    out: matrix(out, o),
-    bias: bias && { storage: bias.storage, step: bias.strides[0]!, along: 'columns' },
-    // A weight has no batch.
-    ...(o.batch.length === 0 && { repeats: 'b' }),
-  });
+  const operands = { out: placed(out, o), a: placed(a, x), b: placed(b, y), bias };
+  // A weight has no batch.
+  const repeats = o.batch.length === 0;
+  const run =
+    withFewVectors(operands) ??
+    unpacked(operands, repeats) ??
+    product({
+      a: matrix(a, x),
+      b: matrix(b, y),
+      out: matrix(out, o),
+      bias: bias && { storage: bias.storage, step: bias.strides[0]!, along: 'columns' },
+      ...(repeats && { repeats: 'b' }),
+    });
   forEachPlace(
     o.batch,
     [o, x, y].map(({ batchSteps }) => batchSteps),
@@ -62,6 +71,115 @@ const matrix = ({ storage, dtype }: View, { size, steps }: Batch): Matrix => ({
   rows: { walks: [{ size: size[0], step: steps[0] }] },
   columns: { walks: [{ size: size[1], step: steps[1] }] },
 });
+
+/** A matrix of a batch, wherever it begins. */
+interface Placed {
+  readonly view: View;
+  readonly rows: number;
+  readonly columns: number;
+  readonly rowStep: number;
+  readonly columnStep: number;
+}
+
+interface Operands {
+  readonly out: Placed;
+  readonly a: Placed;
+  readonly b: Placed;
+  readonly bias: View | null;
+}
+
+const placed = (view: View, { size, steps }: Batch): Placed => ({
+  view,
+  rows: size[0],
+  columns: size[1],
+  rowStep: steps[0],
+  columnStep: steps[1],
+});
+
+const flipped = ({ view, rows, columns, rowStep, columnStep }: Placed): Placed => ({
+  view,
+  rows: columns,
+  columns: rows,
+  rowStep: columnStep,
+  columnStep: rowStep,
+});
+
+type Run = (at: Offsets) => void;
+
+/** The element type of a product whose operands need no conversion. */
+const elementOf = ({ out }: Operands): ReturnType<typeof elementIn> => elementIn(out.view);
+const elementIn = ({ dtype }: View) => {
+  const type = storageOf[dtype];
+  return loadedElement[type] === type ? loadedElement[type] : null;
+};
+
+/** Neighbours along an axis of one element are whatever they should be. */
+const isStep1 = (size: number, step: number): boolean => size <= 1 || step === 1;
+
+/** A product with a few rows, or a few columns, whose operands both lie along the sums. */
+const withFewVectors = (operands: Operands): Run | null => {
+  const { out, a, b, bias } = operands;
+  const element = elementOf(operands);
+  if (element === null || out.rows * out.columns === 0) return null;
+  if (!isStep1(a.columns, a.columnStep) || !isStep1(b.rows, b.rowStep)) return null;
+  const length = a.columns;
+  const rows = { storage: a.view.storage, count: out.rows, step: a.rowStep };
+  const columns = { storage: b.view.storage, count: out.columns, step: b.columnStep };
+  const { storage } = out.view;
+  if (rows.count <= MOST_VECTORS) {
+    const run = dots({
+      element,
+      matrix: columns,
+      vectors: rows,
+      length,
+      out: { storage, vectorStep: out.rowStep, rowStep: out.columnStep },
+      bias: bias && { storage: bias.storage, step: bias.strides[0]! },
+    });
+    return (at) => {
+      run({ matrix: at.b, vectors: at.a, out: at.out, bias: at.bias ?? 0 });
+    };
+  }
+  if (columns.count > MOST_VECTORS || bias !== null) return null;
+  const run = dots({
+    element,
+    matrix: rows,
+    vectors: columns,
+    length,
+    out: { storage, vectorStep: out.columnStep, rowStep: out.rowStep },
+    bias: null,
+  });
+  return (at) => {
+    run({ matrix: at.a, vectors: at.b, out: at.out, bias: 0 });
+  };
+};
+
+/** A product that is read where it lies, or as outᵀ = bᵀ · aᵀ if it lies so. */
+const unpacked = (operands: Operands, repeats: boolean): Run | null => {
+  const { out, a, b, bias } = operands;
+  const element = elementOf(operands);
+  if (element === null || bias !== null || out.rows * out.columns === 0) return null;
+  const direct = (to: Placed, left: Placed, right: Placed, kept: boolean): Run | null => {
+    const [m, n, k] = [to.rows, to.columns, left.columns];
+    if (!isStep1(n, to.columnStep) || !isStep1(n, right.columnStep)) return null;
+    if (!isWorthReadingDirectly(currentTarget().machine, [m, n, k], { kept })) return null;
+    const [x, y, z] = [left, right, to].map(({ view, rowStep, columnStep }) => ({
+      storage: view.storage,
+      rowStep,
+      columnStep,
+    })) as [Lies, Lies, Lies];
+    return directProduct({ element, m, n, k, a: x, b: y, out: z });
+  };
+  const run = direct(out, a, b, repeats);
+  if (run !== null) return run;
+  const turned = direct(flipped(out), flipped(b), flipped(a), false);
+  return (
+    turned &&
+    ((at) => {
+      turned({ ...at, a: at.b, b: at.a });
+    })
+  );
+};
+type Lies = DirectProduct['a'];
 
 /** Visits every place of a batch: the offsets there, one for each list of steps. */
 const forEachPlace = (

@@ -52,7 +52,17 @@ const cases: readonly Case[] = [
     layouts: { out: { gaps: [1, 1] }, a: { gaps: [2, 1], offset: 3 }, b: { gaps: [0, 2] } },
     bias: true,
   },
-  { name: 'panels that are packed together', size: [5, 161, 6] },
+  { name: 'panels that are packed together', size: [5, 161, 6], bias: true },
+  { name: 'packed whole tiles', size: [8, 16, 5], bias: true },
+  { name: 'a packed transposed left side', size: [6, 9, 10], layouts: { a: transposed }, bias: true },
+  { name: 'tiles that begin earlier', size: [11, 71, 7] },
+  { name: 'the same of a transposed left side', size: [13, 150, 3], layouts: { a: transposed } },
+  { name: 'rows apart', size: [6, 35, 4], layouts: { a: { gaps: [1, 2] }, b: { gaps: [3, 0], offset: 5 } } },
+  { name: 'a matrix and a vector', size: [23, 1, 150] },
+  { name: 'a transposed matrix and a vector', size: [23, 1, 10], layouts: { a: transposed } },
+  { name: 'a matrix and few vectors', size: [7, 4, 19], layouts: { b: transposed } },
+  { name: 'two vectors and a matrix', size: [2, 7, 70], layouts: { b: transposed }, bias: true },
+  { name: 'four vectors and few rows', size: [4, 2, 40], layouts: { a: { gaps: [1, 0] }, b: transposed } },
   { name: 'a batch', batch: [2, 3], size: [4, 5, 6], bias: true },
   {
     name: 'a batch with one right side',
@@ -68,6 +78,8 @@ const large: readonly Case[] = [
   { name: 'several blocks', size: [301, 523, 1009], bias: true },
   { name: 'several blocks, transposed', size: [150, 701, 700], layouts: { a: transposed, out: transposed } },
   { name: 'a long row', size: [1, 1003, 907], bias: true },
+  { name: 'rows in parts', size: [1003, 32, 30] },
+  { name: 'several blocks of few rows', batch: [2], size: [15, 523, 1009] },
   { name: 'a long row of a transposed matrix', size: [2, 1003, 907], layouts: { b: transposed } },
 ];
 
