@@ -1,9 +1,11 @@
 import { afterEach, expect } from 'vitest';
+import { setPatience } from '../src/kernels/gemm-rest.ts';
 import { verifyKernels } from '../src/lang/index.ts';
 import { toBeAllclose, toEqualBits, type Tolerance, type Values } from './matchers.ts';
 
 expect.extend({ toBeAllclose, toEqualBits });
 verifyKernels();
+setPatience(false);
 
 // The runner hears of tests between tasks only, and takes a worker that is silent for a minute for dead.
 afterEach(() => new Promise<void>((resolve) => setImmediate(resolve)));

@@ -13,6 +13,7 @@ import { epilogueForm } from './epilogue.ts';
 import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, multiplySlot, panelsTogether, type Addend } from './gemm-multiply.ts';
 import { packingOf, packKernel } from './gemm-pack.ts';
+import { isWorthTile } from './gemm-rest.ts';
 import { blocksOf, evenParts, restVectors, stackedRows, tileFor } from './gemm-tile.ts';
 import { keptForm } from './packed.ts';
 import { eachShare } from './slots.ts';
@@ -87,7 +88,9 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   });
   // Sums of several spans meet in `out`: a narrow type would round them each time.
   const span = out.type === element ? blocks.span : Math.max(k, 1);
-  const narrow = restVectors(tile, n);
+  const rest = restVectors(tile, n);
+  const vain = 2 * m * k * (tile.vectors - rest) * lanes;
+  const narrow = vain === 0 || isWorthTile(machine, element, tile.rows, rest, vain) ? rest : tile.vectors;
   const stack = stackedRows(machine, tile, narrow);
   // A tile of several panels may reach beyond the last.
   const spaceA = (wholeA ? tiles * tile.rows * k : blocks.rows * span) + (stack - 1) * tile.rows * span;
@@ -167,7 +170,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
   const leftForm = repeats === 'a' && wholeA ? form(['left', tile.rows, stack], a) : null;
   const rightForm =
     repeats === 'b' && allB * bytes <= PACKED_WHOLE_BYTES
-      ? form(['right', tile.vectors, blocks.columns], b)
+      ? form(['right', tile.vectors, narrow, blocks.columns], b)
       : null;
   const lastForm = epilogueForm(epilogue);
   const residual = epilogue?.residual;
