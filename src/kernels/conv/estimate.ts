@@ -14,6 +14,7 @@ import { isDepthwise } from './depthwise.ts';
 import { directCycles } from './direct.ts';
 import { directTile } from './direct-tile.ts';
 import { getFloat32ConvPrecision } from './precision.ts';
+import { productTile, tilesAtOnce } from './winograd/index.ts';
 import { CHANNELS, pointsOf } from './winograd/layout.ts';
 import { TAPS, type TileSize } from './winograd/matrices.ts';
 
@@ -144,6 +145,16 @@ const LAUNCHED = 5000;
 /** What a step of a product's micro-kernel takes, in those that are counted. */
 const STEP = 1.05;
 
+/**
+ * To read a byte of taps from beyond the second cache, beside what is computed with them: 384 and 512 channels of 7 × 7 took
+ * 0.08 to 0.1 a byte longer than estimated without, whatever the algorithm.
+ */
+const TAP_BYTE = 0.085;
+const streaming = ({ machine, groups, outs, k, bytes }: Facts): number => {
+  const all = groups * outs * k * bytes;
+  return all > machine.l2 ? TAP_BYTE * all : 0;
+};
+
 const implicit = (facts: Facts): number => {
   const { machine, correlation, element, bytes, images, groups, outs, k, height, width } = facts;
   const { out, input, taps, stride } = correlation;
@@ -160,7 +171,7 @@ const implicit = (facts: Facts): number => {
   const stored = outs * (pixels * (isFar ? FAR_STORED : STORED) + images * alone * STORED_ALONE);
   const product = STEP * k * productCycles(machine, element, outs, pixels);
   const source = stays ? inPlace(facts) : paddingOf(facts, taps.columns.size === 1 ? 1 : stride[1]);
-  return groups * (product + packed + stored + chunks * LAUNCHED) + source;
+  return groups * (product + packed + stored + chunks * LAUNCHED) + source + streaming(facts);
 };
 
 /** To store a vector. */
@@ -197,7 +208,8 @@ const channels = (facts: Facts): number => {
       (CHANNELS_STEP * channelsCycles(correlation, tile) +
         TURNED_VECTOR * height * width * Math.ceil(outs / lanes)) +
     rereading(facts, facts.inside, lines, panels) +
-    (facts.inside ? inPlace(facts) : paddingOf(facts, 1))
+    (facts.inside ? inPlace(facts) : paddingOf(facts, 1)) +
+    streaming(facts)
   );
 };
 
@@ -228,26 +240,43 @@ const depthwise = ({
   return images * groups * (vectors * (k * TAP[machine.vectorBytes]! + STORED_VECTOR) + copied + PLANE);
 };
 
-/** To transform a vector of channels of a tile, for each point, inputs and outputs alike, and to turn it. */
-const TRANSFORM = { 2: 5, 4: 5.5 } as const;
-/** To read a byte of transformed taps, which every round of tiles does. */
-const TAP_BYTE = 0.09;
+/**
+ * To transform a tile of a block of channels, for each point; for each of the vectors; and where columns are apart, as those
+ * of a dilation are. Measured with 128 channels of 28 × 28: tiles of 4 × 4 take 13 on AVX-512, 16 to 18 on AVX2 and 19 on
+ * WebAssembly, tiles of 2 × 2 10, 13 and 16.
+ */
+const TILE = { 2: 8, 4: 10 } as const;
+const TILE_VECTOR = { 2: 2, 4: 2.7 } as const;
+const STREWN_TILE = 1.7;
+/** To store a byte of a product. */
+const PRODUCT_BYTE = 0.1;
+/**
+ * Taps are asked for while others are multiplied with. Where tiles are few that takes longer than multiplying: with four
+ * tiles of 256 channels 0.13 to 0.16 a byte, of 512, whose taps are 38 MB, 0.2 to 0.26.
+ */
+const TAP_BYTE_ALONE = 0.2;
 
 const winograd = (facts: Facts, m: TileSize): number => {
-  const { machine, correlation, element, bytes, lanes, images, groups, outs, height, width } = facts;
+  const { machine, correlation, bytes, lanes, images, groups, outs, height, width } = facts;
   const { taps, dilation } = correlation;
+  const element = facts.element as 'f32' | 'f64';
   const inputs = taps.channels.size;
   const points = pointsOf(m);
   // Of each part of a dilation its tiles along an axis.
   const [down, across] = [tilesAlong(height, dilation[0], m), tilesAlong(width, dilation[1], m)];
   const tiles = images * sum(down) * sum(across);
-  const blocks = Math.ceil(inputs / CHANNELS) + Math.ceil(outs / CHANNELS);
-  const vectors = tiles * blocks * Math.max(1, CHANNELS / lanes);
   const parts = down.length * across.length;
-  const rounds = Math.ceil((tiles * points * (outs + inputs) * bytes) / machine.l2);
-  const product = inputs * cycles(tileFor(machine, element, tiles, outs), tiles, outs);
-  const perPoint = product + TRANSFORM[m] * vectors + TAP_BYTE * rounds * inputs * outs * bytes;
-  return groups * (points * perPoint + parts * LAUNCHED);
+  const blocks = Math.ceil(inputs / CHANNELS) + Math.ceil(outs / CHANNELS);
+  const vectors = Math.ceil(inputs / lanes) + Math.ceil(outs / lanes);
+  const strewn = dilation[1] === 1 ? 1 : STREWN_TILE;
+  const transforms = strewn * tiles * (TILE[m] * blocks + TILE_VECTOR[m] * vectors);
+  const rounds = Math.ceil(tiles / tilesAtOnce(machine, element, taps, m));
+  const round = Math.ceil(tiles / rounds);
+  const product = rounds * inputs * cycles(productTile(machine, element, round, outs), round, outs);
+  const stored = PRODUCT_BYTE * tiles * Math.ceil(outs / lanes) * lanes * bytes;
+  const read = rounds * inputs * outs * bytes;
+  const multiplied = Math.max(product + stored + TAP_BYTE * read, TAP_BYTE_ALONE * read);
+  return groups * (points * (transforms + multiplied) + parts * LAUNCHED);
 };
 
 /** A dilation parts rows and columns. */

@@ -46,7 +46,7 @@ export const winogradCorrelation = (correlation: Correlation, m: TileSize): void
   const { taps, groups, out } = correlation;
   if (elementCount(out.shape) === 0) return;
   const element = elementOf(out);
-  const atOnce = tilesAtOnce(correlation, m);
+  const atOnce = tilesAtOnce(currentTarget().machine, element, taps, m);
   const parts = undilated(correlation).flatMap((dense) => strips(dense, m, atOnce));
   // The parts of a dilation write between each other's columns, one after the other.
   const threads = parts.length === 1 ? strandThreads() : 1;
@@ -109,7 +109,7 @@ const PARTIAL = 1.05;
  * The tile for so many tiles and outputs. Panels of fewer vectors than the others are best avoided: they keep too few sums
  * under way, and read taps in pieces.
  */
-const productTile = (machine: Machine, element: 'f32' | 'f64', tiles: number, outs: number): Tile => {
+export const productTile = (machine: Machine, element: 'f32' | 'f64', tiles: number, outs: number): Tile => {
   const { vectors: most } = tileOf(machine, element);
   let best = tileOf(machine, element);
   let least = Infinity;
@@ -155,10 +155,13 @@ const WORTH = 0.98;
  * Tiles of which all that lies between the transforms fills the second cache; but at least so many that reading the taps,
  * which every round does, takes less than multiplying with them.
  */
-const tilesAtOnce = ({ out, taps }: Correlation, m: TileSize): number => {
-  const { machine } = currentTarget();
-  const element = elementOf(out);
-  const perTile = pointsOf(m) * (taps.out.size + taps.channels.size) * storageBytes[element];
+export const tilesAtOnce = (
+  machine: Machine,
+  element: 'f32' | 'f64',
+  { out, channels }: Taps,
+  m: TileSize,
+): number => {
+  const perTile = pointsOf(m) * (out.size + channels.size) * storageBytes[element];
   return Math.max(Math.floor(machine.l2 / perTile), FEWEST);
 };
 
