@@ -1,12 +1,17 @@
 /**
  * Random programs against a live PyTorch:
  * `npm run fuzz -- --cases 10000 --seed 1 [--only conv|large|module] [--algorithm direct|…] [--path …]`.
+ * `--small-caches` makes many blocks of small work, and `--grain 1` as many chunks for threads as can be.
+ *
  * Prints the smallest program on which the two disagree, and ends with status 1.
  */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { currentTarget } from '../../src/device/target.ts';
+import { withGrain } from '../../src/device/threads/share.ts';
 import { withAlgorithm, type Algorithm } from '../../src/kernels/conv/choose.ts';
 import { verifyKernels } from '../../src/lang/index.ts';
+import { setSmallCaches } from '../kernels/small-caches.ts';
 import { difference } from './compare.ts';
 import { convCases, convProgram, largeConvCases, type ConvCase } from './conv.ts';
 import { moduleCases, moduleProgram } from './modules.ts';
@@ -19,6 +24,8 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string' },
     algorithm: { type: 'string' },
+    grain: { type: 'string' },
+    'small-caches': { type: 'boolean', default: false },
     path: { type: 'string' },
   },
 });
@@ -47,9 +54,12 @@ const runsOf = (name: string): number =>
     ? Math.ceil(Number(options.cases) / 10)
     : Number(options.cases);
 
-/** By the algorithm that is asked for, if there is one. */
-const asAsked = <T>(work: () => T): T =>
-  options.algorithm === undefined ? work() : withAlgorithm(options.algorithm as Algorithm, work);
+/** By the algorithm and in the chunks that are asked for, if any. */
+const asAsked = <T>(work: () => T): T => {
+  const { algorithm, grain } = options;
+  const inChunks = (): T => (grain === undefined ? work() : withGrain(Number(grain), work));
+  return algorithm === undefined ? inChunks() : withAlgorithm(algorithm as Algorithm, inChunks);
+};
 
 /** Runs a family; returns whether all cases agree. */
 const run = async (name: string, programs: fc.Arbitrary<Program>, torch: Torch): Promise<boolean> => {
@@ -93,6 +103,7 @@ const run = async (name: string, programs: fc.Arbitrary<Program>, torch: Torch):
 const main = async (): Promise<boolean> => {
   if (options.only !== undefined && !(options.only in families))
     throw new Error(`--only takes ${Object.keys(families).join(' or ')}, not ${options.only}`);
+  if (options['small-caches']) setSmallCaches(currentTarget().name);
   // PyTorch warns of the same.
   console.warn = () => undefined;
   const { python, version } = findPython();
