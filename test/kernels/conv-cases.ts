@@ -90,6 +90,14 @@ export const cases: readonly Case[] = [
     bias: true,
   },
   {
+    name: 'stride beyond everything',
+    input: [2, 3, 5, 6],
+    outs: 4,
+    kernel: [3, 2],
+    stride: [10 ** 9, 2 ** 40 + 1],
+    bias: true,
+  },
+  {
     name: 'dilation',
     input: [1, 3, 9, 10],
     outs: 4,

@@ -3,9 +3,13 @@ import type { ConvGeometry } from '../../device/backend.ts';
 import { storageOf, type View } from '../../device/view.ts';
 import { onlyMet, type Correlation } from './correlation.ts';
 
-/** A convolution, on the rows that it meets. */
-export const forward = (...args: Parameters<typeof wholeForward>): Correlation =>
-  onlyMet(wholeForward(...args), 0);
+/** A convolution, on the rows that it meets. Along an axis with one output no step is made, however long it would be. */
+export const forward = (...args: Parameters<typeof wholeForward>): Correlation => {
+  const correlation = wholeForward(...args);
+  const { out, stride } = correlation;
+  const step = (axis: 0 | 1): number => (out.shape[axis + 2] === 1 ? 1 : stride[axis]);
+  return onlyMet({ ...correlation, stride: [step(0), step(1)] }, 0);
+};
 
 /** A convolution walks over its kernel as it is. */
 export const wholeForward = (

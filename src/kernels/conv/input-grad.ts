@@ -68,7 +68,13 @@ export const inputGrad = (
         storage: gradInput.storage,
         dtype: gradInput.dtype,
         shape: [count, inputs, row.count, column.count],
-        strides: [imageStep, planeStep, lineStep * stride[0], elementStep * stride[1]],
+        // With a stride beyond the image there is one position to a class.
+        strides: [
+          imageStep,
+          planeStep,
+          lineStep * Math.min(stride[0], height),
+          elementStep * Math.min(stride[1], width),
+        ],
         offset: gradInput.offset + row.first * lineStep + column.first * elementStep,
       },
       input: grad,
