@@ -200,12 +200,18 @@ const oneOf: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
+/** A new tensor whose first elements are no change of it. */
+const asMade = (x: Tensor): Tensor => {
+  x.version_.value = 0;
+  return x;
+};
+
 /** What is made here is filled before it may require a gradient. */
 const filled = (
   shape: readonly number[],
   { requiresGrad = false, dtype, device }: RandomOptions,
   fill: (x: Tensor) => Tensor,
-): Tensor => fill(empty(shape, { dtype, device })).requiresGrad_(requiresGrad);
+): Tensor => asMade(fill(empty(shape, { dtype, device }))).requiresGrad_(requiresGrad);
 
 /** Uniform numbers in [0, 1). @see torch.rand */
 export const rand = (shape: readonly number[], options: RandomOptions = {}): Tensor =>
@@ -255,7 +261,7 @@ const filledLike = (
   model: Tensor,
   { requiresGrad = false, dtype = model.dtype }: RandomOptions,
   fill: (x: Tensor) => Tensor,
-): Tensor => fill(allocateLike(model, 'preserve_format', dtype)).requiresGrad_(requiresGrad);
+): Tensor => asMade(fill(allocateLike(model, 'preserve_format', dtype))).requiresGrad_(requiresGrad);
 
 /** Uniform numbers in [0, 1) in the shape of a tensor. @see torch.rand_like */
 export const randLike = (model: Tensor, options: RandomOptions = {}): Tensor =>
@@ -268,7 +274,8 @@ export const bernoulliSampleOp = defineOp<{ readonly p: Tensor }, { readonly gen
   name: 'bernoulli',
   node: 'BernoulliBackward0',
   saves: [],
-  forward: ({ p }, { generator }) => bernoulli_(allocate(p.shape, p.dtype, p.device), p, { generator }),
+  forward: ({ p }, { generator }) =>
+    asMade(bernoulli_(allocate(p.shape, p.dtype, p.device), p, { generator })),
   backward: (grad) => ({ p: () => zerosLike(grad) }),
   samples: [],
 });

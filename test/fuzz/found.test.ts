@@ -65,6 +65,19 @@ describe('random programs found that PyTorch refuses', () => {
   it.each(Object.entries(calls))('%s', (_, [call, text]) => {
     expect(call).toThrow(expect.objectContaining({ message: text }) as Error);
   });
+
+  it.each([
+    ['rand', () => flow.rand([3, 2, 2, 2])],
+    ['randLike', () => flow.randLike(O(3, 2, 2, 2))],
+    ['bernoulli', () => flow.bernoulli(O(3, 2, 2, 2))],
+  ] as const)('a weight changed since, but not by being drawn: %s', (_, drawn) => {
+    const w = drawn();
+    const y = F.conv2d(O(1, 2, 4, 5).requiresGrad_(), w);
+    w.add_(1);
+    expect(() => {
+      y.sum().backward();
+    }).toThrow('is at version 1; expected version 0 instead');
+  });
 });
 
 describe('random programs found that PyTorch runs', () => {
