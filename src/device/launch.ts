@@ -5,6 +5,7 @@ import { printKernel } from '../lang/print.ts';
 import { MAX_PARAMETERS, type AddressSpace } from './address-space.ts';
 import { debugging, debugPrint } from './debug.ts';
 import type { Piece } from './gathering.ts';
+import { quietly } from './quiet.ts';
 import { recording, type Launched, type Recorder } from './recording.ts';
 import { checkAlive, Storage, type Region } from './storage.ts';
 import { gathered, strandNow } from './strands.ts';
@@ -58,7 +59,7 @@ export const launch = <S extends Spec>(
 ): void => {
   const target = currentTarget();
   const { memory } = target;
-  const run = target.kernels.get(definition.name) ?? compiled(definition, target);
+  const run = target.kernels.get(definition.name) ?? quietly(() => compiled(definition, target));
   const given = args as Given;
   if (!isIndex(begin, memory) || !isIndex(end, memory)) {
     throw new RuntimeError(`${definition.name}: [${String(begin)}, ${String(end)}) is no range of indices`);
