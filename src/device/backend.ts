@@ -116,8 +116,11 @@ export interface Backend {
   conv2dInputGrad(gradInput: View, grad: View, weight: View, geometry: ConvGeometry): void;
   conv2dWeightGrad(gradWeight: View, grad: View, input: View, geometry: ConvGeometry): void;
 
-  /** positions (int32): index in the H·W plane of each window's maximum, the first of equals; a NaN counts as the maximum. */
-  maxPool2d(out: View, positions: View, input: View, geometry: PoolGeometry): void;
+  /**
+   * positions (int32), if they are wanted: index in the H·W plane of each window's maximum, the first of equals; a NaN
+   * counts as the maximum.
+   */
+  maxPool2d(out: View, positions: View | null, input: View, geometry: PoolGeometry): void;
   /** gradInput[n, c, positions[…]] += grad; gradInput is cleared first. */
   maxPool2dGrad(gradInput: View, grad: View, positions: View): void;
   avgPool2d(

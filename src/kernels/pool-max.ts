@@ -1,6 +1,6 @@
 /**
  * Kernels of max pooling. Along rows, a vector is as many neighbouring windows; where channels are innermost in memory,
- * it is the same window of as many channels.
+ * it is the same window of as many channels. Where the largest were is needed for gradients, and costs more than all else.
  */
 import { storageOf } from '../device/view.ts';
 import type { DType } from '../dtype.ts';
@@ -59,6 +59,19 @@ class Largest {
   }
 }
 
+/** The largest alone. */
+class LargestValue {
+  readonly value: Variable;
+
+  constructor(dtype: DType, lanes: number) {
+    this.value = variable(constant(-Infinity, { element: loadedElement[storageOf[dtype]], lanes }));
+  }
+
+  take(x: Value): void {
+    this.value.update('max', x);
+  }
+}
+
 /**
  * As `eachLane`, for what may be done twice: instead of a partial step, the last one begins earlier. Only ranges that are
  * shorter than a vector are partial.
@@ -92,16 +105,27 @@ interface Variant {
 const nameOf = (kind: string, { dtype, columns, stride, dilation, rowDilation }: Variant): string =>
   `max_pool2d.${kind}(${dtype}) ${columns} columns, stride ${stride}, dilation ${rowDilation} ${dilation}`;
 
-/** Up to so many columns of a window are written out one after the other, more are a loop. */
-const UNROLLED = 8;
+/** Up to so many columns or rows of a window are written out one after the other, more are a loop. */
+export const UNROLLED = 8;
 
-/**
- * body(the elements of windows j at one column, the column's distance from the window's first), for each column of windows
- * that begin at `x`.
- */
+/** How elements of a row of windows are read: at a distance, and as many as a vector has, `stride` apart. */
+interface Reader {
+  readonly vector: (distance: number, count: Value | undefined) => Value;
+  readonly across: (distance: Operand) => Value;
+}
+
+const readerOf = (x: Pointer, { stride }: Variant, { lanes, count }: LaneIndex): Reader => {
+  const row = new Row(stride === 1 ? undefined : constant(stride, { element: 'index', lanes: 1 }));
+  return {
+    vector: (distance, some) => x.vector(distance, { lanes, count: some }),
+    across: (distance) => row.vector(x.plus(distance), { lanes, count }),
+  };
+};
+
+/** body(the elements of windows j at one column, the column's distance from the window's first), for each column of them. */
 const eachColumn = (
   { columns, stride, dilation }: Variant,
-  x: Pointer,
+  { vector, across }: Reader,
   { lanes, count }: LaneIndex,
   body: (elements: Value, distance: Operand) => void,
 ): void => {
@@ -109,17 +133,17 @@ const eachColumn = (
     // Two neighbouring columns are what two vectors hold between them; a last one alone is the second of its pair.
     const counts = count === undefined ? [] : [count.mul(2).min(lanes), count.mul(2).sub(lanes).max(0)];
     const pair = (distance: number): [Value, Value] => {
-      const [low, high] = [0, 1].map((half) =>
-        x.vector(distance + half * lanes, { lanes, count: counts[half] }),
-      ) as [Value, Value];
+      const [low, high] = [0, 1].map((half) => vector(distance + half * lanes, counts[half])) as [
+        Value,
+        Value,
+      ];
       return [low.evens(high), low.odds(high)];
     };
     for (let k = 0; k + 1 < columns; k += 2) pair(k).forEach((elements, odd) => body(elements, k + odd));
     if (columns % 2 === 1) body(pair(columns - 2)[1], columns - 1);
     return;
   }
-  const across = new Row(stride === 1 ? undefined : constant(stride, { element: 'index', lanes: 1 }));
-  const take = (distance: Operand): void => body(across.vector(x.plus(distance), { lanes, count }), distance);
+  const take = (distance: Operand): void => body(across(distance), distance);
   if (columns <= UNROLLED) unroll(columns, (k) => take(k * dilation));
   else loop(columns, (k) => take(k.mul(dilation)));
 };
@@ -161,9 +185,8 @@ export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
             const column = j.base.mul(stride).sub(pad);
             const best = new Largest(dtype, j.lanes, first);
             eachRow((row) => {
-              eachColumn(variant, source.plus(row.add(column)), j, (elements, distance) =>
-                best.take(elements, row.add(distance)),
-              );
+              const reader = readerOf(source.plus(row.add(column)), variant, j);
+              eachColumn(variant, reader, j, (elements, distance) => best.take(elements, row.add(distance)));
             });
             out.plus(line).set(j, best.value);
             const windows = iota('i32', j.lanes).mul(stride).add(column.to('i32'));
@@ -188,14 +211,85 @@ export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
   );
 });
 
-/** Each position is a row of windows of one image, whose channels follow one another in `x` and `out`. */
-export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dilation' | 'rowDilation'>) => {
-  const { dtype, dilation, rowDilation } = variant;
+/**
+ * The same without positions, of windows of so many `rows`, none of which misses the plane: rows beyond it are the window's
+ * first once more. Rows are compared before columns are taken apart.
+ */
+export const largestOfRows = specialised((variant: Variant & { readonly rows: number }): KernelDefinition => {
+  const { dtype, rows, stride, dilation, rowDilation } = variant;
   const storage = storageOf[dtype];
   return kernel(
-    `max_pool2d.channels(${dtype}) dilation ${rowDilation} ${dilation}`,
+    `${nameOf('largest', variant)}, ${String(rows)} rows`,
     {
       out: output(storage),
+      x: input(storage),
+      row_windows: input('i32'),
+      column_windows: input('i32'),
+      h: index,
+      w: index,
+      oh: index,
+      ow: index,
+      pad: index,
+      left: index,
+      right: index,
+    },
+    ({ out, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range, machine) => {
+      const windows = new WindowTable(row_windows, oh);
+      const columnsOf = new WindowTable(column_windows, ow);
+      loop(range, (plane) => {
+        const source = x.plus(plane.mul(h).mul(w));
+        loop(oh, (i) => {
+          const { begin, end } = windows.places(i);
+          const lines = unroll(rows, (k) => {
+            const row = begin.add(k * rowDilation);
+            return source.plus((k === 0 ? row : row.lt(end).select(row, begin)).mul(w));
+          });
+          const target = out.plus(plane.mul(oh).add(i).mul(ow));
+
+          eachVector({ begin: left, end: right }, machine.lanes(loadedElement[storage]), (j) => {
+            const column = j.base.mul(stride).sub(pad);
+            const readers = lines.map((line) => readerOf(line.plus(column), variant, j));
+            const largest = (read: (reader: Reader) => Value): Value =>
+              readers.map(read).reduce((best, value) => best.max(value));
+            const best = new LargestValue(dtype, j.lanes);
+            const reader: Reader = {
+              vector: (distance, count) => largest((row) => row.vector(distance, count)),
+              across: (distance) => largest((row) => row.across(distance)),
+            };
+            eachColumn(variant, reader, j, (elements) => best.take(elements));
+            target.set(j, best.value);
+          });
+
+          const atEdge = (j: Value): void => {
+            const best = new LargestValue(dtype, 1);
+            loop(columnsOf.places(j), (c) => lines.forEach((line) => best.take(line.scalar(c))), {
+              step: dilation,
+            });
+            target.set(j, best.value);
+          };
+          loop(left, atEdge);
+          loop({ begin: right, end: ow }, atEdge);
+        });
+      });
+    },
+    { lanes: (machine) => machine.lanes(loadedElement[storage]) },
+  );
+});
+
+interface ChannelsVariant extends Pick<Variant, 'dtype' | 'dilation' | 'rowDilation'> {
+  /** Whether positions are wanted, too. */
+  readonly finds: boolean;
+}
+
+/** Each position is a row of windows of one image, whose channels follow one another in `x` and `out`. */
+export const maxOfChannels = specialised((variant: ChannelsVariant): KernelDefinition => {
+  const { dtype, dilation, rowDilation, finds } = variant;
+  const storage = storageOf[dtype];
+  return kernel(
+    `max_pool2d.channels(${dtype}) dilation ${rowDilation} ${dilation}${finds ? '' : ', largest'}`,
+    {
+      out: output(storage),
+      /** Anything where they are not wanted. */
       positions: output('i32'),
       x: input(storage),
       row_windows: input('i32'),
@@ -213,7 +307,7 @@ export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dila
       out_column: index,
     },
     (args, range) => {
-      const { out, positions, x, channels, h, w, oh, ow } = args;
+      const { out, x, channels, h, w, oh, ow } = args;
       const rows = new WindowTable(args.row_windows, oh);
       const columns = new WindowTable(args.column_windows, ow);
       const plane = oh.mul(ow);
@@ -222,7 +316,7 @@ export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dila
         const i = position.sub(image.mul(oh));
         const source = x.plus(image.mul(args.x_image));
         const target = out.plus(image.mul(args.out_image).add(i.mul(args.out_row)));
-        const places = positions.plus(image.mul(channels).mul(plane).add(i.mul(ow)));
+        const places = args.positions.plus(image.mul(channels).mul(plane).add(i.mul(ow)));
         const window = rows.places(i);
         loop(ow, (j) => {
           const span = columns.places(j);
@@ -231,7 +325,7 @@ export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dila
             .mul(w)
             .add(span.begin.min(w.sub(1)));
           eachLane(channels, (c) => {
-            const best = new Largest(dtype, c.lanes, first);
+            const best = finds ? new Largest(dtype, c.lanes, first) : new LargestValue(dtype, c.lanes);
             loop(
               window,
               (r) => {
@@ -243,6 +337,7 @@ export const maxOfChannels = specialised((variant: Pick<Variant, 'dtype' | 'dila
               { step: rowDilation },
             );
             target.plus(j.mul(args.out_column)).set(c, best.value);
+            if (best instanceof LargestValue) return;
             const { count } = c;
             places.plus(j).set(c.base.mul(plane), best.where, { count, stride: plane });
           });

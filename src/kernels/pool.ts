@@ -1,5 +1,6 @@
 /** Pooling over windows of [N, C, H, W]: which kernel, and what it is told. */
 import type { PoolGeometry } from '../device/backend.ts';
+import type { Region } from '../device/launch.ts';
 import { workspace } from '../device/memory.ts';
 import { currentTarget } from '../device/target.ts';
 import { grainOf } from '../device/threads/grain.ts';
@@ -12,7 +13,7 @@ import { elementOf } from './elementwise-kernel.ts';
 import { map } from './elementwise.ts';
 import { fill } from './fill.ts';
 import * as math from './math/index.ts';
-import { maxGrad, maxOfChannels, maxOfRows } from './pool-max.ts';
+import { largestOfRows, maxGrad, maxOfChannels, maxOfRows, UNROLLED } from './pool-max.ts';
 import { meanOfChannels, meanOfRows, type Across } from './pool-mean.ts';
 import {
   adaptiveWindows,
@@ -47,7 +48,7 @@ const channelArguments = (out: View, x: View) => ({
 });
 
 /** `Backend.maxPool2d` on a CPU. The last of several NaN is what a window's position names, as in PyTorch. */
-export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeometry): void => {
+export const maxPool2d = (out: View, positions: View | null, x: View, geometry: PoolGeometry): void => {
   if (elementCount(out.shape) === 0) return;
   const [images, channels, h, w] = sizesOf(x);
   const [, , oh, ow] = sizesOf(out);
@@ -56,18 +57,19 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
   const taps = rows * columns;
   const [, stride] = geometry.stride;
   const [rowDilation, dilation] = geometry.dilation;
-  const [found, finishFound] = writable(positions);
+  const rowWindows = slidingWindows(oh, h, geometry, 0);
   const shared = {
-    positions: region(found),
-    row_windows: tableOf(slidingWindows(oh, h, geometry, 0)),
+    row_windows: tableOf(rowWindows),
     column_windows: tableOf(slidingWindows(ow, w, geometry, 1)),
     h,
     w,
   };
+  const [found, finishFound] = positions === null ? [null, null] : writable(positions);
   if (channelsInside(out, x)) {
-    const args = { ...channelArguments(out, x), ...shared };
-    const grain = grainOf({ flops: 3 * ow * channels * taps });
-    launchNamed(maxOfChannels({ dtype, dilation, rowDilation }), args, images * oh, { grain });
+    const finds = found !== null;
+    const args = { ...channelArguments(out, x), ...shared, positions: region(found ?? out) };
+    const grain = grainOf({ flops: (finds ? 3 : 1) * ow * channels * taps });
+    launchNamed(maxOfChannels({ dtype, dilation, rowDilation, finds }), args, images * oh, { grain });
   } else {
     const [target, finish] = writable(out);
     const whole = wholeWindows(ow, w, geometry, 1);
@@ -81,12 +83,24 @@ export const maxPool2d = (out: View, positions: View, x: View, geometry: PoolGeo
       left: whole.begin,
       right: whole.end,
     };
-    const grain = grainOf({ flops: 3 * oh * ow * taps });
-    const kernel = maxOfRows({ dtype, columns, stride, dilation, rowDilation });
-    launchNamed(kernel, args, images * channels, { grain });
+    const variant = { dtype, columns, stride, dilation, rowDilation };
+    const planes = images * channels;
+    const misses = rowWindows.starts.some((start, i) => start >= rowWindows.ends[i]!);
+    if (found === null && rows <= UNROLLED && !misses) {
+      const grain = grainOf({ bytes: (h * rowBytes(x)) / channels });
+      launchNamed(largestOfRows({ ...variant, rows }), args, planes, { grain });
+    } else {
+      const nowhere = (): Region => ({
+        storage: workspace('pooled positions', 4 * planes * oh * ow),
+        byteOffset: 0,
+      });
+      const grain = grainOf({ flops: 3 * oh * ow * taps });
+      const where = found === null ? nowhere() : region(found);
+      launchNamed(maxOfRows(variant), { ...args, positions: where }, planes, { grain });
+    }
     finish();
   }
-  finishFound();
+  finishFound?.();
 };
 
 /** `Backend.maxPool2dGrad` on a CPU. */

@@ -1,4 +1,5 @@
 /** Pooling over windows of [N, C, H, W] or [C, H, W]. */
+import { isGradEnabled } from '../autograd/mode.ts';
 import { call, defineOp } from '../autograd/op.ts';
 import type { PoolGeometry } from '../device/backend.ts';
 import { dtypes } from '../dtype.ts';
@@ -11,7 +12,9 @@ import type { Pair } from './conv2d.ts';
 interface MaxPool {
   readonly geometry: PoolGeometry;
   readonly shape: readonly number[];
-  /** Filled by the forward pass: where each maximum was found. */
+  /** Whether the caller asks where each maximum was found. A gradient does, too. */
+  readonly asked: boolean;
+  /** Filled by the forward pass if anybody does. */
   readonly found: { positions: Tensor | null };
 }
 
@@ -21,7 +24,8 @@ export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
   saves: [],
   forward: ({ x }, p) => {
     const out = allocateInOrder(x, p.shape);
-    const positions = allocate(p.shape, 'int32', x.device);
+    const wanted = p.asked || (x.requiresGrad && isGradEnabled());
+    const positions = wanted ? allocate(p.shape, 'int32', x.device) : null;
     backendOf(x.device).maxPool2d(out, positions, x, p.geometry);
     p.found.positions = positions;
     return out;
@@ -35,6 +39,7 @@ export const maxPool2dOp = defineOp<{ readonly x: Tensor }, MaxPool>({
       params: {
         geometry: { kernel: [3, 2], stride: [2, 1], dilation: [1, 2], padding: [1, 0] },
         shape: [2, 3, 3, 5],
+        asked: true,
         found: { positions: null },
       },
     },
@@ -182,7 +187,7 @@ export interface AvgPoolOptions extends PoolOptions {
 
 /** The largest element of each window; NaN if there is one. @see torch.nn.functional.max_pool2d */
 export const maxPool2d = (x: Tensor, kernelSize: Pair, options: MaxPoolOptions = {}): Tensor =>
-  maxPooled(x, kernelSize, options).out;
+  maxPooled(x, kernelSize, options, false).out;
 
 /** With the positions (int64, in the H · W plane) where the maxima were found. */
 export const maxPool2dWithIndices = (
@@ -190,23 +195,24 @@ export const maxPool2dWithIndices = (
   kernelSize: Pair,
   options: MaxPoolOptions = {},
 ): [Tensor, Tensor] => {
-  const { out, positions } = maxPooled(x, kernelSize, options);
-  const wide = positions.to('int64');
+  const { out, positions } = maxPooled(x, kernelSize, options, true);
+  const wide = positions!.to('int64');
   return [out, x.ndim === 4 ? wide : wide.squeeze(0)];
 };
 
-/** The maxima in the shape of `x`, and their positions (int32), always of a batch. */
+/** The maxima in the shape of `x`, and their positions (int32), always of a batch; at least if they are asked for. */
 const maxPooled = (
   x: Tensor,
   kernelSize: Pair,
   options: MaxPoolOptions,
-): { readonly out: Tensor; readonly positions: Tensor } => {
+  asked: boolean,
+): { readonly out: Tensor; readonly positions: Tensor | null } => {
   const batched = batchOf('max_pool2d', x);
   const geometry = poolGeometry('max_pool2d', kernelSize, options);
   const shape = pooledShape(batched, geometry, options.ceilMode);
   const found: MaxPool['found'] = { positions: null };
-  const out = call(maxPool2dOp, { x: batched }, { geometry, shape, found });
-  return { out: x.ndim === 4 ? out : out.squeeze(0), positions: found.positions! };
+  const out = call(maxPool2dOp, { x: batched }, { geometry, shape, asked, found });
+  return { out: x.ndim === 4 ? out : out.squeeze(0), positions: found.positions };
 };
 
 /** The mean of each window; of int64 rounded toward 0. @see torch.nn.functional.avg_pool2d */

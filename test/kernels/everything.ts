@@ -95,6 +95,7 @@ export const everything = (dtype: DType): Element[] => {
       const positions = made('int32', outShape, {}, (found) =>
         made(dtype, outShape, layout, (out) => pool.maxPool2d(out, found, x, g)),
       );
+      made(dtype, outShape, layout, (out) => pool.maxPool2d(out, null, x, g));
       const grad = made(dtype, outShape, layout, (out) => pool.avgPool2d(out, x, g, options));
       made(dtype, shape, layout, (out) => pool.maxPool2dGrad(out, grad, positions));
       made(dtype, shape, layout, (out) => pool.avgPool2dGrad(out, grad, g, options));

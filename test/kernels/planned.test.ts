@@ -273,6 +273,9 @@ describe.each(availableTargets())('what is computed again and again on %s', (tar
       const [out, positions] = [tensor('float32', [1, 2, 2, 2]), tensor('int32', [1, 2, 2, 2])];
       cpu.maxPool2d(out, positions, x, windows);
       expectClose(out, of(Math.max));
+      const alone = tensor('float32', [1, 2, 2, 2]);
+      cpu.maxPool2d(alone, null, x, windows);
+      expect(read(alone)).toEqual(read(out));
       expect(read(positions).map((at, k) => numbers[16 * Math.floor(k / 4) + Number(at)])).toEqual(read(out));
       for (const divisor of [null, 2]) {
         cpu.avgPool2d(out, x, windows, { countIncludePad: true, divisor });

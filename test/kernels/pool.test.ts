@@ -138,6 +138,9 @@ describe.each(availableTargets())('maxPool2d on %s', (target) => {
     const expected = maxDefinition(plain(x), out.shape as unknown as Four, g);
     expect(read(out)).toEqual(expected.map(({ value }) => value));
     expect(read(positions)).toEqual(expected.map(({ place }) => place));
+    write(out, new Array<number>(elementCount(out.shape)).fill(99));
+    maxPool2d(out, null, x, g);
+    expect(read(out)).toEqual(expected.map(({ value }) => value));
   };
 
   it.each(geometries)('agrees with the definition for %j, %j, ceil mode %j', (shape, g, ceil) => {
@@ -186,6 +189,8 @@ describe.each(availableTargets())('maxPool2d on %s', (target) => {
     const positions = tensor('int32', [1, 1, 1, 1]);
     const out = tensor('float32', [1, 1, 1, 1]);
     maxPool2d(out, positions, filled('float32', [1, 1, 2, 2]), geometry([2, 2], [1, 1], [1, 1], [3, 3]));
+    expect(read(out)).toEqual([-Infinity]);
+    maxPool2d(out, null, filled('float32', [1, 1, 2, 2]), geometry([2, 2], [1, 1], [1, 1], [3, 3]));
     expect(read(out)).toEqual([-Infinity]);
     expect(Number(read(positions)[0])).toBeGreaterThanOrEqual(-1);
     expect(Number(read(positions)[0])).toBeLessThan(4);
