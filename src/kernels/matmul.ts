@@ -1,7 +1,7 @@
 /** `Backend.matmul` on a CPU. */
 import { currentTarget } from '../device/target.ts';
 import { elementCount, storageOf, type View } from '../device/view.ts';
-import { loadedElement } from '../lang/index.ts';
+import { loadedElement, type ElementType } from '../lang/index.ts';
 import { product, type Matrix, type Offsets } from './gemm.ts';
 import { directProduct, isWorthReadingDirectly, type DirectProduct } from './matmul-direct.ts';
 import { dots, MOST_VECTORS } from './matmul-dots.ts';
@@ -106,11 +106,10 @@ const flipped = ({ view, rows, columns, rowStep, columnStep }: Placed): Placed =
 
 type Run = (at: Offsets) => void;
 
-/** The element type of a product whose operands need no conversion. */
-const elementOf = ({ out }: Operands): ReturnType<typeof elementIn> => elementIn(out.view);
-const elementIn = ({ dtype }: View) => {
-  const type = storageOf[dtype];
-  return loadedElement[type] === type ? loadedElement[type] : null;
+/** The element type of a product that is something to sum up, and whose operands need no conversion. */
+const elementOf = ({ out, a }: Operands): ElementType | null => {
+  const type = storageOf[out.view.dtype];
+  return loadedElement[type] === type && out.rows * out.columns * a.columns > 0 ? type : null;
 };
 
 /** Neighbours along an axis of one element are whatever they should be. */
@@ -120,7 +119,7 @@ const isStep1 = (size: number, step: number): boolean => size <= 1 || step === 1
 const withFewVectors = (operands: Operands): Run | null => {
   const { out, a, b, bias } = operands;
   const element = elementOf(operands);
-  if (element === null || out.rows * out.columns === 0) return null;
+  if (element === null) return null;
   if (!isStep1(a.columns, a.columnStep) || !isStep1(b.rows, b.rowStep)) return null;
   const length = a.columns;
   const rows = { storage: a.view.storage, count: out.rows, step: a.rowStep };
@@ -157,7 +156,7 @@ const withFewVectors = (operands: Operands): Run | null => {
 const unpacked = (operands: Operands, repeats: boolean): Run | null => {
   const { out, a, b, bias } = operands;
   const element = elementOf(operands);
-  if (element === null || bias !== null || out.rows * out.columns === 0) return null;
+  if (element === null || bias !== null) return null;
   const direct = (to: Placed, left: Placed, right: Placed, kept: boolean): Run | null => {
     const [m, n, k] = [to.rows, to.columns, left.columns];
     if (!isStep1(n, to.columnStep) || !isStep1(n, right.columnStep)) return null;

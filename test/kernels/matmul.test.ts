@@ -42,6 +42,7 @@ const cases: readonly Case[] = [
   { name: 'few rows of a transposed right side', size: [3, 11, 29], layouts: { b: transposed }, bias: true },
   { name: 'few columns', size: [21, 3, 9], layouts: { a: transposed } },
   { name: 'no depth', size: [3, 5, 0], bias: true },
+  { name: 'no depth and few rows of a transposed right side', size: [2, 5, 0], layouts: { b: transposed } },
   { name: 'no rows', size: [0, 5, 3] },
   { name: 'a transposed left side', size: [6, 9, 10], layouts: { a: transposed } },
   { name: 'a transposed right side', size: [6, 9, 10], layouts: { b: transposed }, bias: true },
