@@ -34,8 +34,8 @@ export interface Axis {
 
 export const axisSize = ({ walks }: Axis): number => walks.reduce((n, { size }) => n * size, 1);
 
-/** The offsets of an axis, with the last one repeated until their number is a multiple of `multiple`. */
-export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array => {
+/** The offsets of an axis, with the last one repeated until their number is a multiple of `multiple`, and `beyond` times more. */
+export const offsetsOf = ({ walks, phases }: Axis, multiple: number, beyond = 0): Int32Array => {
   const start = walks.reduce((sum, { size, step }) => sum + Math.max((size - 1) * -step, 0), 0);
   let offsets: readonly number[] | Float64Array = [start];
   walks.forEach(({ size, step, distinct = size }, depth) => {
@@ -52,7 +52,7 @@ export const offsetsOf = ({ walks, phases }: Axis, multiple: number): Int32Array
     }
     offsets = next;
   });
-  const table = new Int32Array(Math.ceil(offsets.length / multiple) * multiple);
+  const table = new Int32Array(Math.ceil(offsets.length / multiple) * multiple + beyond);
   for (let i = 0; i < table.length; i++) {
     const offset = offsets[Math.min(i, offsets.length - 1)]!;
     if (!(offset >= 0 && offset < 2 ** 31)) {
@@ -84,8 +84,10 @@ export const axisForm = ({ walks, phases }: Axis): string =>
   }`;
 
 /** The table of an axis: see `offsetsOf`. */
-export const offsetTable = (axis: Axis, multiple = 1): Storage =>
-  keptTable(`${axisForm(axis)}/${String(multiple)}`, () => offsetsOf(axis, multiple));
+export const offsetTable = (axis: Axis, multiple = 1, beyond = 0): Storage =>
+  keptTable(`${axisForm(axis)}/${String(multiple)}+${String(beyond)}`, () =>
+    offsetsOf(axis, multiple, beyond),
+  );
 
 /** Whether `width` entries of a table follow one another, so that a vector can take what they point at. */
 export const consecutive = (table: Pointer, width: number): Value => {

@@ -102,7 +102,8 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
     aDepth: offsetTable(a.columns),
     bDepth: offsetTable(b.rows),
     bColumns: offsetTable(b.columns, tile.columns),
-    outRows: offsetTable(out.rows, tile.rows * stack),
+    // A tile asks for the places of the next one.
+    outRows: offsetTable(out.rows, tile.rows * stack, tile.rows * stack),
     outColumns: offsetTable(out.columns, tile.columns),
   };
 

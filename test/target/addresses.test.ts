@@ -62,7 +62,7 @@ const randomKernel = (seed: number, vectorBytes: number): Kernel => {
       const before = known.length;
       for (let left = 2 + random(4); left > 0 && written < RESULTS; left--) {
         const { value, most } = within();
-        switch (random(6)) {
+        switch (random(7)) {
           case 0:
             // It has several readers.
             known.push({ value, most });
@@ -91,7 +91,14 @@ const randomKernel = (seed: number, vectorBytes: number): Kernel => {
             out.set(written++, x.scalar(sum.rem(LENGTH)).add(x.scalar(moving.rem(LENGTH))));
             break;
           }
-          case 4:
+          case 4: {
+            // An entry of a table, perhaps a negative one, whose offset nobody else reads, or somebody does.
+            const entry = x.plus(value).scalar(random(20));
+            if (random(2) === 0) out.set(written++, entry);
+            known.push({ value: entry.to('index').rem(64).add(63), most: 126 });
+            break;
+          }
+          case 5:
             out.plus(written++).set(0, x.vector(value, { lanes: 4 }).reduceAdd());
             break;
           default:
@@ -122,7 +129,7 @@ describe.each(runners)('sums of indices on $name', ({ runner, vectorBytes }) => 
   it.each([0, 50, 100, 150])(
     'are the addresses that the interpreter finds (50 seeds from %i on)',
     (first) => {
-      const values = Array.from({ length: LENGTH }, (_, i) => i * 7919);
+      const values = Array.from({ length: LENGTH }, (_, i) => (i % 3 === 0 ? -i : i) * 7919);
       for (let seed = first; seed < first + 50; seed++) {
         const columns = [
           { storage: 'i32' as const, values },

@@ -7,13 +7,17 @@ import type { Context, Sum } from './context.ts';
 
 type Arithmetic = Extract<Instruction, { op: BinaryOp | ShiftOp }>;
 
-/** Whether the result was left to its reader. */
+/** Whether the result was left to its reader, or, if it has several, was computed of sums that waited for this. */
 export const wait = (x: Context, s: Arithmetic): boolean => {
-  const { dst } = s;
-  if (dst.type.element !== 'index' || !x.writtenOnce(dst) || !x.readOnce(dst)) return false;
+  const { dst, a, b } = s;
+  if (dst.type.element !== 'index' || !x.writtenOnce(dst)) return false;
+  const once = x.readOnce(dst);
+  const isWaiting = (by: Register | number): boolean => typeof by === 'object' && x.waiting(by) !== undefined;
+  if (!once && !(s.op === 'add' && (isWaiting(a) || isWaiting(b)))) return false;
   const sum = sumBy(x, s);
   if (sum === undefined) return false;
   x.wait(dst, sum);
+  if (!once) x.place(dst);
   return true;
 };
 

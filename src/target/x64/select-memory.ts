@@ -34,6 +34,11 @@ export const load = (x: Context, dst: Register, access: Access): void => {
   else loadSome(x, to, access, access.count, type);
 };
 
+/** One whole number of 32 bits, as an index. */
+export const loadIndex = (x: Context, dst: Register, access: Access): void => {
+  x.emit('movsxd', x.place(dst), at(x, access, 32));
+};
+
 /** Neither faults, whatever the address. */
 export const prefetch = (x: Context, statement: Statement & { op: 'prefetch' }): void => {
   x.emit(statement.to === 'write' ? 'prefetchw' : 'prefetcht0', at(x, statement, 8));

@@ -17,7 +17,7 @@ import { bitcast, convert } from './select-convert.ts';
 import * as floats from './select-float.ts';
 import * as integers from './select-integer.ts';
 import * as lanes from './select-lanes.ts';
-import { load, loadSplat, prefetch, store } from './select-memory.ts';
+import { load, loadIndex, loadSplat, prefetch, store } from './select-memory.ts';
 import { reduce } from './select-reduce.ts';
 import { zip } from './select-zip.ts';
 
@@ -99,6 +99,10 @@ class Selection {
           this.computeBefore(next);
           this.branch(next, this.ask(statement));
           i++;
+        } else if (statement.op === 'load' && next?.op === 'convert' && this.onlyWidens(statement, next)) {
+          loadIndex(this.x, next.dst, statement);
+          this.x.spend(statement.address);
+          i++;
         } else this.statement(statement);
       }
     });
@@ -107,6 +111,21 @@ class Selection {
   /** Whether a comparison is of use to nobody but the branch that follows it. */
   private onlyAsks(dst: Register, condition: Register): boolean {
     return dst.id === condition.id && this.x.writtenOnce(dst) && this.x.readOnce(dst);
+  }
+
+  /** Whether what is loaded is an entry of a table, and of use to nobody but the conversion that follows. */
+  private onlyWidens(
+    { dst, storage, count }: Statement & { op: 'load' },
+    next: Statement & { op: 'convert' },
+  ): boolean {
+    return (
+      next.a.id === dst.id &&
+      next.dst.type.element === 'index' &&
+      storage === 'i32' &&
+      count === undefined &&
+      this.x.writtenOnce(dst) &&
+      this.x.readOnce(dst)
+    );
   }
 
   private statement(statement: Statement): void {
