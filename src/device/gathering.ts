@@ -2,26 +2,25 @@
 import type { Storage } from './storage.ts';
 import type { RangeKernel } from './threads/pool.ts';
 
+/** A launch as it is written down. */
+export interface GatheredLaunch {
+  readonly run: RangeKernel;
+  /** The block of its arguments, of which it has `count` words. */
+  readonly words: Uint32Array;
+  readonly count: number;
+  readonly pieces: readonly Piece[];
+  /** Storages that must live until it is made. */
+  readonly held: readonly Storage[];
+  readonly begin: number;
+  readonly end: number;
+}
+
 /** Launches of several strands, written down for threads that take one strand after the other. */
 export interface Gatherer {
   /** Begins the next strand. False when there is no room for it: the launches must be made without. */
   next(): boolean;
-  /**
-   * Adds a launch to the strand.
-   *
-   * @param words  the block of its arguments, of which it has `count` words
-   * @param held   storages that must live until the launch is made
-   * @returns false when there is no room for it
-   */
-  add(
-    run: RangeKernel,
-    words: Uint32Array,
-    count: number,
-    pieces: readonly Piece[],
-    held: readonly Storage[],
-    begin: number,
-    end: number,
-  ): boolean;
+  /** Adds a launch to the strand. False when there is no room for it. */
+  add(launch: GatheredLaunch): boolean;
   /** A kernel that makes all launches of as many strands as its range has, to be run before anything else is gathered. */
   finish(): { readonly kernel: RangeKernel; readonly args: number; readonly count: number };
   /** Forgets all launches. */

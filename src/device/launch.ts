@@ -78,8 +78,8 @@ export const launch = <S extends Spec>(
   const { address, words } = memory.argumentBlock();
   if (strandNow() !== null) {
     const pieces = piecesOf(definition, given);
-    const storages = storagesOf(definition, given);
-    if (gathered(run, words, 2 * definition.parameters.length, pieces, storages, begin, end)) return;
+    const held = storagesOf(definition, given);
+    if (gathered({ run, words, count: 2 * definition.parameters.length, pieces, held, begin, end })) return;
   }
   if (debugging('time')) timed(definition.name, run, address, begin, end, grain);
   else share(target.pool, run, address, begin, end, grain);
@@ -192,12 +192,12 @@ export const relaunch = (launched: Launched, storages: readonly Storage[]): void
     rewriteArguments(launched, storages, memory);
   }
   const { address, words } = memory.argumentBlock();
-  const { run, tensors, pieces } = launched;
+  const { run, tensors, pieces, begin, end } = launched;
   if (strandNow() !== null) {
     const held = tensors.map(({ source }) => storages[source]!);
-    if (gathered(run, words, launched.words.length, pieces, held, launched.begin, launched.end)) return;
+    if (gathered({ run, words, count: launched.words.length, pieces, held, begin, end })) return;
   }
-  share(pool, run, address, launched.begin, launched.end, launched.grain);
+  share(pool, run, address, begin, end, launched.grain);
 };
 
 /** As `writeArguments`, of a launch whose arguments were checked when it was made first. */

@@ -5,11 +5,11 @@
  * other's caches what the launch before has written.
  */
 import { debugging } from './debug.ts';
-import { gatherWith, gathering, type Piece } from './gathering.ts';
+import { gatherWith, gathering, type GatheredLaunch } from './gathering.ts';
 import { workspace } from './memory.ts';
 import type { StrandPlace } from './recording.ts';
-import type { Region, Storage } from './storage.ts';
-import { currentTarget, type CompiledKernel } from './target.ts';
+import type { Region } from './storage.ts';
+import { currentTarget } from './target.ts';
 import { getNumThreads } from './threads/number.ts';
 import { share } from './threads/share.ts';
 
@@ -95,18 +95,10 @@ const makeGathered = (partial: 0 | 1 = 0): void => {
 };
 
 /** Adds a launch to the strand. False when it must be made at once. */
-export const gathered = (
-  run: CompiledKernel,
-  words: Uint32Array,
-  count: number,
-  pieces: readonly Piece[],
-  held: readonly Storage[],
-  begin: number,
-  end: number,
-): boolean => {
+export const gathered = (launch: GatheredLaunch): boolean => {
   const gatherer = gathering();
   if (gatherer === null) return false;
-  if (gatherer.add(run, words, count, pieces, held, begin, end)) return true;
+  if (gatherer.add(launch)) return true;
   // No room: the rest is made launch by launch, and with the caller's pieces, so this strand's beginning is as well.
   makeGathered(1);
   return false;

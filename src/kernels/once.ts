@@ -1,5 +1,14 @@
 /** Kernels are defined once each: functions that keep what they made. */
-import type { KernelDefinition } from '../lang/index.ts';
+import {
+  kernel,
+  loadedElement,
+  type Arguments,
+  type ElementType,
+  type KernelDefinition,
+  type Spec,
+  type StorageType,
+  type Value,
+} from '../lang/index.ts';
 
 type Part = string | number | boolean;
 
@@ -21,9 +30,28 @@ export const once = <A extends readonly Part[], T>(make: (...args: A) => T): ((.
   keeping((...args) => args.join(), make);
 
 /** A function that makes a kernel for each variant, an object of parts and of such objects, once. */
-export const specialised = <V extends object>(
-  make: (variant: V) => KernelDefinition,
-): ((variant: V) => KernelDefinition) => keeping(textOf, make);
+export const specialised = <V extends object, D extends KernelDefinition>(
+  make: (variant: V) => D,
+): ((variant: V) => D) => keeping(textOf, make);
+
+/** What one computes with in a kernel, and how many of them a vector has. */
+interface Vectors {
+  readonly element: ElementType;
+  readonly lanes: number;
+}
+
+/** Kernels of which each is all that its form says, which is its name, too. */
+export const kernelsOf = <F extends { readonly storage: StorageType }, S extends Spec>(
+  name: string,
+  spec: (storage: StorageType) => S,
+  body: (form: F, args: Arguments<S>, range: { begin: Value; end: Value }, vectors: Vectors) => void,
+): ((form: F) => KernelDefinition<S>) =>
+  specialised((form: F) =>
+    kernel(`${name}.${Object.values(form).join('.')}`, spec(form.storage), (args, range, machine) => {
+      const element = loadedElement[form.storage];
+      body(form, args, range, { element, lanes: machine.lanes(element) });
+    }),
+  );
 
 const textOf = (variant: object): string =>
   Object.values(variant)

@@ -1,7 +1,7 @@
 /** Strands for machine code: launches in a table, and code that makes those of some strands. */
 import { assemble } from '../../target/x64/encode.ts';
 import type { Label } from '../../target/x64/operands.ts';
-import type { Gatherer, Piece } from '../gathering.ts';
+import type { GatheredLaunch, Gatherer } from '../gathering.ts';
 import type { Processor } from '../native/processor.ts';
 import type { Storage } from '../storage.ts';
 import {
@@ -65,15 +65,7 @@ export class NativeStrands implements Gatherer {
     return true;
   }
 
-  add(
-    run: RangeKernel,
-    words: Uint32Array,
-    count: number,
-    pieces: readonly Piece[],
-    held: readonly Storage[],
-    begin: number,
-    end: number,
-  ): boolean {
+  add({ run, words, count, pieces, held, begin, end }: GatheredLaunch): boolean {
     const { words: table, used } = this;
     const bytes = launch.args + 4 * count + 8 * pieces.length;
     if (used + bytes > TABLE_BYTES) return false;
@@ -113,8 +105,7 @@ export class NativeStrands implements Gatherer {
 
 /**
  * `void strands(table, begin, end)`: makes the launches of the strands begin … end − 1. Behind the first instruction, at
- * `byRank`, it takes the number
- * of its thread as fourth argument, and gives each launch the thread's own pieces.
+ * `byRank`, it takes the number of its thread as fourth argument, and gives each launch the thread's own pieces.
  */
 const strandsCode = (): { code: Uint8Array; byRank: number } => {
   const [byRank, next, piece, call, done] = ['by rank', 'next', 'piece', 'call', 'done'].map(label) as [

@@ -4,7 +4,6 @@ import {
   eachLane,
   index,
   input,
-  kernel,
   loadedElement,
   loop,
   output,
@@ -12,15 +11,15 @@ import {
   unroll,
   variable,
   when,
-  type KernelDefinition,
   type Pointer,
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
 import { finished, type EpilogueForm } from '../epilogue.ts';
 import { interleaved } from '../interleave.ts';
-import { specialised } from '../once.ts';
+import { kernelsOf } from '../once.ts';
 import { slotOf, slotSpec } from '../slots.ts';
+import { takersOf } from './depthwise-plane.ts';
 
 /** What is unrolled. */
 export interface AcrossForm {
@@ -43,7 +42,7 @@ export const ROW_ENTRIES = 3;
 const acrossSpec = (storage: StorageType) => ({
   ...slotSpec(loadedElement[storage]),
   source: input(storage),
-  /** For each panel of channels, each channel, and each tap: see `acrossTaps`. */
+  /** For each output channel of an input channel, each panel, and each tap: a vector's lanes. */
   taps: input(loadedElement[storage]),
   out: output(storage),
   bias: input(storage),
@@ -82,113 +81,98 @@ const acrossSpec = (storage: StorageType) => ({
  * beside their rows; so are the sums on their way back. The last tile of a row, and the last pixels of a plane, are moved
  * back to end where it ends, and done again.
  */
-export const acrossKernel = specialised(
-  (form: AcrossForm): KernelDefinition<ReturnType<typeof acrossSpec>> => {
-    const { storage, tapColumns, strideColumns, pixels } = form;
-    const name = `conv.across.${Object.values(form).join('.')}`;
-    return kernel(name, acrossSpec(storage), (args, range, machine) => {
-      const { panels, multiplier, height, width, inputSize, outSize } = args;
-      const element = loadedElement[storage];
-      const lanes = machine.lanes(element);
-      const slot = slotOf(args, range);
-      const sumsSlot = slot.plus(args.inputSlot);
+export const acrossKernel = kernelsOf(
+  'conv.across',
+  acrossSpec,
+  (form: AcrossForm, args, range, { element, lanes }) => {
+    const { tapColumns, strideColumns, pixels } = form;
+    const { panels, multiplier, height, width, inputSize, outSize } = args;
+    const slot = slotOf(args, range);
+    const sumsSlot = slot.plus(args.inputSlot);
 
-      /** Calls `work` for `size` pixels, a vector of them at a time. */
-      const eachPixels = (size: Value, small: boolean, work: (p: Value, count?: Value) => void): void => {
-        if (small) work(constant(0, 'index'), size);
-        else loop(size, (p) => work(p.min(size.sub(lanes))), { step: lanes });
-      };
-      const entry = (table: Pointer, i: Value | number): Value => table.scalar(i).to('index');
+    /** Calls `work` for `size` pixels, a vector of them at a time. */
+    const eachPixels = (size: Value, small: boolean, work: (p: Value, count?: Value) => void): void => {
+      if (small) work(constant(0, 'index'), size);
+      else loop(size, (p) => work(p.min(size.sub(lanes))), { step: lanes });
+    };
+    const entry = (table: Pointer, i: Value | number): Value => table.scalar(i).to('index');
 
-      when(range.begin.lt(range.end), () => {
-        eachLane(args.inputSlot, (i) => slot.set(i, constant(0, element)), { lanes });
+    when(range.begin.lt(range.end), () => {
+      eachLane(args.inputSlot, (i) => slot.set(i, constant(0, element)), { lanes });
+    });
+    loop(range, (position) => {
+      const image = position.div(panels);
+      const panel = position.sub(image.mul(panels));
+      const first = panel.mul(lanes);
+
+      const from = args.source.plus(image.mul(args.imageStep));
+      const channelOffsets = args.channelOffsets.plus(first);
+      eachPixels(inputSize, form.smallInput, (p, count) => {
+        const under = from.plus(p);
+        const planes = unroll(lanes, (lane) => under.vector(entry(channelOffsets, lane), { lanes, count }));
+        const places = args.places.plus(p);
+        interleaved(planes).forEach((pixel, k) => slot.set(entry(places, k), pixel));
       });
-      loop(range, (position) => {
-        const image = position.div(panels);
-        const panel = position.sub(image.mul(panels));
-        const first = panel.mul(lanes);
 
-        const from = args.source.plus(image.mul(args.imageStep));
-        const channelOffsets = args.channelOffsets.plus(first);
-        eachPixels(inputSize, form.smallInput, (p, count) => {
-          const under = from.plus(p);
-          const planes = unroll(lanes, (lane) => under.vector(entry(channelOffsets, lane), { lanes, count }));
-          const places = args.places.plus(p);
-          interleaved(planes).forEach((pixel, k) => slot.set(entry(places, k), pixel));
+      loop(multiplier, (m) => {
+        const initial = variable(constant(0, { element, lanes }));
+        when(args.hasBias.ne(0), () => {
+          // Put together where the sums will be.
+          const biases = args.bias.plus(m.mul(args.biasStep));
+          const offsets = args.biasOffsets.plus(first);
+          for (let lane = 0; lane < lanes; lane++) sumsSlot.set(lane, biases.scalar(entry(offsets, lane)));
+          initial.set(sumsSlot.vector(0, { lanes }));
+        });
+        const weights = args.taps.plus(m.mul(panels).add(panel).mul(args.panelTaps));
+        const store = sumsSlot.walk('store');
+        loop(height, (y) => {
+          const row = args.rows.plus(y.mul(ROW_ENTRIES));
+          const line = slot.plus(entry(row, 2));
+          const lineTaps = weights.plus(entry(row, 0).mul(tapColumns * lanes));
+          const count = entry(row, 1);
+          loop(
+            width,
+            (column) => {
+              const x = column.min(width.sub(pixels));
+              const sums = unroll(pixels, () => variable(initial));
+              const under = line.plus(x.mul(strideColumns * lanes)).walk('under');
+              const factors = lineTaps.walk('factors');
+              loop(count, () => {
+                const taps = unroll(tapColumns, (j) => factors.vector(j * lanes, { lanes }));
+                for (const [offset, takers] of takersOf(
+                  pixels,
+                  strideColumns,
+                  tapColumns,
+                  form.dilationColumns,
+                )) {
+                  const pixel = under.vector(offset * lanes, { lanes });
+                  for (const { at, tap } of takers) sums[at]!.accumulate(pixel, taps[tap]!);
+                  settle();
+                }
+                under.advance(args.tapRowStep);
+                factors.advance(tapColumns * lanes);
+              });
+              const to = store.plus(x.mul(lanes));
+              sums.forEach((sum, k) => to.set(k * lanes, sum));
+            },
+            { step: pixels },
+          );
+          store.advance(width.mul(lanes));
         });
 
-        loop(multiplier, (m) => {
-          const initial = variable(constant(0, { element, lanes }));
-          when(args.hasBias.ne(0), () => {
-            // Put together where the sums will be.
-            const biases = args.bias.plus(m.mul(args.biasStep));
-            const offsets = args.biasOffsets.plus(first);
-            for (let lane = 0; lane < lanes; lane++) sumsSlot.set(lane, biases.scalar(entry(offsets, lane)));
-            initial.set(sumsSlot.vector(0, { lanes }));
-          });
-          const weights = args.taps.plus(m.mul(panels).add(panel).mul(args.panelTaps));
-          const store = sumsSlot.walk('store');
-          loop(height, (y) => {
-            const row = args.rows.plus(y.mul(ROW_ENTRIES));
-            const line = slot.plus(entry(row, 2));
-            const lineTaps = weights.plus(entry(row, 0).mul(tapColumns * lanes));
-            const count = entry(row, 1);
-            loop(
-              width,
-              (column) => {
-                const x = column.min(width.sub(pixels));
-                const sums = unroll(pixels, () => variable(initial));
-                const under = line.plus(x.mul(strideColumns * lanes)).walk('under');
-                const factors = lineTaps.walk('factors');
-                loop(count, () => {
-                  const taps = unroll(tapColumns, (j) => factors.vector(j * lanes, { lanes }));
-                  for (const [offset, takers] of columnsUnder(form)) {
-                    const pixel = under.vector(offset * lanes, { lanes });
-                    for (const { x, j } of takers) sums[x]!.accumulate(pixel, taps[j]!);
-                    settle();
-                  }
-                  under.advance(args.tapRowStep);
-                  factors.advance(tapColumns * lanes);
-                });
-                const to = store.plus(x.mul(lanes));
-                sums.forEach((sum, k) => to.set(k * lanes, sum));
-              },
-              { step: pixels },
-            );
-            store.advance(width.mul(lanes));
-          });
-
-          const outOffsets = args.outOffsets.plus(first);
-          const place = image.mul(args.outImageStep).add(m.mul(args.outChannelStep));
-          eachPixels(outSize, form.smallOutput, (p, count) => {
-            const line = sumsSlot.plus(p.mul(lanes));
-            const rows = unroll(lanes, (k) => line.vector(k * lanes, { lanes }));
-            const there = place.add(p);
-            interleaved(rows).forEach((sum, lane) => {
-              const at = there.add(entry(outOffsets, lane));
-              const besides = (): Value => args.residual.vector(at, { lanes, count });
-              args.out.set(at, finished(form.epilogue, sum, besides), { count });
-            });
+        const outOffsets = args.outOffsets.plus(first);
+        const place = image.mul(args.outImageStep).add(m.mul(args.outChannelStep));
+        eachPixels(outSize, form.smallOutput, (p, count) => {
+          const line = sumsSlot.plus(p.mul(lanes));
+          const rows = unroll(lanes, (k) => line.vector(k * lanes, { lanes }));
+          const there = place.add(p);
+          interleaved(rows).forEach((sum, lane) => {
+            const at = there.add(entry(outOffsets, lane));
+            const besides = (): Value => args.residual.vector(at, { lanes, count });
+            args.out.set(at, finished(form.epilogue, sum, besides), { count });
           });
         });
       });
     });
   },
 );
-
-/** For each column that is under a tile, counted from its first: the tile's columns that take it, and by which tap. */
-const columnsUnder = ({
-  tapColumns,
-  strideColumns,
-  dilationColumns,
-  pixels,
-}: AcrossForm): [offset: number, takers: { readonly x: number; readonly j: number }[]][] => {
-  const under = new Map<number, { x: number; j: number }[]>();
-  for (let x = 0; x < pixels; x++) {
-    for (let j = 0; j < tapColumns; j++) {
-      const offset = x * strideColumns + j * dilationColumns;
-      under.set(offset, [...(under.get(offset) ?? []), { x, j }]);
-    }
-  }
-  return [...under].sort(([a], [b]) => a - b);
-};

@@ -4,20 +4,18 @@ import {
   grid,
   index,
   input,
-  kernel,
   loadedElement,
   loop,
   output,
   settle,
   unroll,
   when,
-  type KernelDefinition,
   type Pointer,
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
 import { interleaved } from '../interleave.ts';
-import { specialised } from '../once.ts';
+import { kernelsOf } from '../once.ts';
 import { eachPlane, planeSpec, type TapsForm } from './depthwise-plane.ts';
 import { classesOf } from './input-grad.ts';
 
@@ -74,95 +72,92 @@ const depthwiseInputSpec = (storage: StorageType) => ({
  * Planes begin … end − 1, counted through all images. A tile has the same rows and columns of every class; its columns
  * are interleaved as they are stored. The last tile of a column is moved back to end where the result ends.
  */
-export const depthwiseInputKernel = specialised(
-  (form: DepthwiseInputForm): KernelDefinition<ReturnType<typeof depthwiseInputSpec>> => {
-    const { storage, tapRows, tapColumns, strideRows, strideColumns, rows, vectors } = form;
-    const name = `conv.depthwiseInput.${Object.values(form).join('.')}`;
+export const depthwiseInputKernel = kernelsOf(
+  'conv.depthwiseInput',
+  depthwiseInputSpec,
+  (form: DepthwiseInputForm, args, range, { element, lanes }) => {
+    const { tapRows, tapColumns, strideRows, strideColumns, rows, vectors } = form;
     const down = meetings(tapRows, strideRows, form.dilationRows, form.above, form.classes);
     const across = meetings(tapColumns, strideColumns, form.dilationColumns, form.before);
-    return kernel(name, depthwiseInputSpec(storage), (args, range, machine) => {
-      const { height, width, phasePitch: pitch } = args;
-      const element = loadedElement[storage];
-      const lanes = machine.lanes(element);
-      const tapCount = tapRows * tapColumns;
+    const { height, width, phasePitch: pitch } = args;
+    const tapCount = tapRows * tapColumns;
 
-      const correlate = (plane: Pointer, weights: Pointer, to: Pointer): void => {
-        const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
-        const tap = (i: number, j: number): Value =>
-          kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
-        const tile = (u: Value, q: Value): void => {
-          const lines = unroll(rows, (row) =>
-            down.classes.map((met, first) => ({
-              row: row * strideRows + first,
-              met: met.map(({ at, tap }) => ({ at: at + row, tap })),
-              sums: grid(strideColumns, vectors, () => accumulator(element, { lanes })),
-            })),
-          ).flat();
-          const under = plane.plus(u.mul(pitch)).plus(q).walk('under');
-          for (let y = 0; y < down.extent + rows - 1; y++) {
-            if (y > 0) under.advance(pitch);
-            const takers = lines.flatMap(({ met, sums }) =>
-              met.filter(({ at }) => at === y).map(({ tap }) => ({ sums, i: tap })),
-            );
-            for (let x = 0; takers.length > 0 && x < across.extent; x++) {
-              const columns = across.classes.flatMap((met, phase) =>
-                met.filter(({ at }) => at === x).map(({ tap }) => ({ phase, j: tap })),
-              );
-              if (columns.length === 0) continue;
-              const pixels = unroll(vectors, (v) => under.vector(x + v * lanes, { lanes }));
-              for (const { sums, i } of takers)
-                for (const { phase, j } of columns) {
-                  const factor = tap(i, j);
-                  pixels.forEach((pixel, v) => sums[phase]![v]!.accumulate(factor, pixel));
-                }
-              settle();
-            }
-          }
-          const first = u.mul(strideRows);
-          const store = (partial: boolean): void => {
-            for (const { row, sums } of lines) {
-              const line = to.plus(first.add(row).mul(args.outRowStep)).plus(q.mul(strideColumns));
-              const write = (): void =>
-                unroll(vectors, (v) => interleaved(sums.map((phase) => phase[v]!)))
-                  .flat()
-                  .forEach((values, k) => {
-                    const there = partial
-                      ? width
-                          .sub(q.mul(strideColumns))
-                          .sub(k * lanes)
-                          .max(0)
-                          .min(lanes)
-                      : undefined;
-                    line.set(k * lanes, values, { count: there });
-                  });
-              if (form.whole) write();
-              else when(first.add(row).lt(height), write);
-            }
-          };
-          when(
-            q
-              .add(vectors * lanes)
-              .mul(strideColumns)
-              .le(width),
-            () => store(false),
-            () => store(true),
+    const correlate = (plane: Pointer, weights: Pointer, to: Pointer): void => {
+      const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
+      const tap = (i: number, j: number): Value =>
+        kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
+      const tile = (u: Value, q: Value): void => {
+        const lines = unroll(rows, (row) =>
+          down.classes.map((met, first) => ({
+            row: row * strideRows + first,
+            met: met.map(({ at, tap }) => ({ at: at + row, tap })),
+            sums: grid(strideColumns, vectors, () => accumulator(element, { lanes })),
+          })),
+        ).flat();
+        const under = plane.plus(u.mul(pitch)).plus(q).walk('under');
+        for (let y = 0; y < down.extent + rows - 1; y++) {
+          if (y > 0) under.advance(pitch);
+          const takers = lines.flatMap(({ met, sums }) =>
+            met.filter(({ at }) => at === y).map(({ tap }) => ({ sums, i: tap })),
           );
+          for (let x = 0; takers.length > 0 && x < across.extent; x++) {
+            const columns = across.classes.flatMap((met, phase) =>
+              met.filter(({ at }) => at === x).map(({ tap }) => ({ phase, j: tap })),
+            );
+            if (columns.length === 0) continue;
+            const pixels = unroll(vectors, (v) => under.vector(x + v * lanes, { lanes }));
+            for (const { sums, i } of takers)
+              for (const { phase, j } of columns) {
+                const factor = tap(i, j);
+                pixels.forEach((pixel, v) => sums[phase]![v]!.accumulate(factor, pixel));
+              }
+            settle();
+          }
+        }
+        const first = u.mul(strideRows);
+        const store = (partial: boolean): void => {
+          for (const { row, sums } of lines) {
+            const line = to.plus(first.add(row).mul(args.outRowStep)).plus(q.mul(strideColumns));
+            const write = (): void =>
+              unroll(vectors, (v) => interleaved(sums.map((phase) => phase[v]!)))
+                .flat()
+                .forEach((values, k) => {
+                  const there = partial
+                    ? width
+                        .sub(q.mul(strideColumns))
+                        .sub(k * lanes)
+                        .max(0)
+                        .min(lanes)
+                    : undefined;
+                  line.set(k * lanes, values, { count: there });
+                });
+            if (form.whole) write();
+            else when(first.add(row).lt(height), write);
+          }
         };
-        const last = args.classRows.sub(rows);
-        loop(
-          args.classRows,
-          (row) => {
-            const u = row.min(last);
-            loop(args.classColumns, (q) => tile(u, q), { step: vectors * lanes });
-          },
-          { step: rows },
+        when(
+          q
+            .add(vectors * lanes)
+            .mul(strideColumns)
+            .le(width),
+          () => store(false),
+          () => store(true),
         );
       };
+      const last = args.classRows.sub(rows);
+      loop(
+        args.classRows,
+        (row) => {
+          const u = row.min(last);
+          loop(args.classColumns, (q) => tile(u, q), { step: vectors * lanes });
+        },
+        { step: rows },
+      );
+    };
 
-      eachPlane(args, range, 1, lanes, (plane, image, channel) => {
-        const to = args.out.plus(image.mul(args.outImageStep)).plus(channel.mul(args.outChannelStep));
-        correlate(plane, args.taps.plus(channel.mul(tapCount)), to);
-      });
+    eachPlane(args, range, 1, lanes, (plane, image, channel) => {
+      const to = args.out.plus(image.mul(args.outImageStep)).plus(channel.mul(args.outChannelStep));
+      correlate(plane, args.taps.plus(channel.mul(tapCount)), to);
     });
   },
 );

@@ -4,7 +4,6 @@ import {
   grid,
   index,
   input,
-  kernel,
   loadedElement,
   loop,
   output,
@@ -12,14 +11,13 @@ import {
   unroll,
   variable,
   when,
-  type KernelDefinition,
   type Pointer,
   type StorageType,
   type Value,
 } from '../../lang/index.ts';
 import { finished, type EpilogueForm } from '../epilogue.ts';
-import { specialised } from '../once.ts';
-import { eachPlane, planeSpec, type TapsForm } from './depthwise-plane.ts';
+import { kernelsOf } from '../once.ts';
+import { eachPlane, planeSpec, takersOf, type TapsForm } from './depthwise-plane.ts';
 
 /** What is unrolled. */
 export interface DepthwiseForm extends TapsForm {
@@ -57,111 +55,88 @@ const depthwiseSpec = (storage: StorageType) => ({
  * taps of its output channels. A row of it is loaded once for all the output rows of a tile that it is under. The last
  * tile of a column is moved back to end where the output ends, and computes some rows again.
  */
-export const depthwiseKernel = specialised(
-  (form: DepthwiseForm): KernelDefinition<ReturnType<typeof depthwiseSpec>> => {
-    const { storage, tapRows, tapColumns, strideColumns: phases, rows, vectors } = form;
-    const name = `conv.depthwise.${Object.values(form).join('.')}`;
-    return kernel(name, depthwiseSpec(storage), (args, range, machine) => {
-      const { multiplier, height, width, phasePitch } = args;
-      const element = loadedElement[storage];
-      const lanes = machine.lanes(element);
-      const pitch = phasePitch.mul(phases);
-      const tapCount = tapRows * tapColumns;
+export const depthwiseKernel = kernelsOf(
+  'conv.depthwise',
+  depthwiseSpec,
+  (form: DepthwiseForm, args, range, { element, lanes }) => {
+    const { tapRows, tapColumns, strideColumns: phases, rows, vectors } = form;
+    const { multiplier, height, width, phasePitch } = args;
+    const pitch = phasePitch.mul(phases);
+    const tapCount = tapRows * tapColumns;
 
-      const correlate = (plane: Pointer, weights: Pointer, initial: Value, to: Value): void => {
-        const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
-        const tap = (i: number, j: number): Value =>
-          kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
-        const tile = (y: Value, x: Value): void => {
-          const sums = grid(rows, vectors, () => variable(initial.splat(lanes)));
-          const corner = plane.plus(y.mul(form.strideRows).mul(pitch)).plus(x);
-          const lines = unroll(phases, (phase) => corner.plus(phasePitch.mul(phase)).walk('row'));
-          // A loop of one turn: what it changes is used after it, as `settle` asks.
-          loop(1, () => {
-            let above = 0;
-            for (const [offset, under] of rowsUnder(form)) {
-              if (offset > above) for (const line of lines) line.advance(pitch.mul(offset - above));
-              above = offset;
-              for (let j = 0; j < tapColumns; j++) {
-                const column = j * form.dilationColumns;
-                const line = lines[column % phases]!;
-                const pixels = unroll(vectors, (v) =>
-                  line.vector(Math.floor(column / phases) + v * lanes, { lanes }),
-                );
-                for (const { row, i } of under) {
-                  const factor = tap(i, j);
-                  pixels.forEach((pixel, v) => sums[row]![v]!.accumulate(factor, pixel));
-                }
-                settle();
-              }
-            }
-          });
-          const place = to.add(y.mul(args.outRowStep)).add(x);
-          const store = (sum: Value, row: number, v: number, count?: Value): void => {
-            const at = place.add(args.outRowStep.mul(row)).add(v * lanes);
-            const besides = (): Value => args.residual.vector(at, { lanes, count });
-            args.out.set(at, finished(form.epilogue, sum, besides), { count });
-          };
-          when(
-            x.add(vectors * lanes).le(width),
-            () => {
-              sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v)));
-            },
-            () => {
-              const counts = unroll(vectors, (v) =>
-                width
-                  .sub(x)
-                  .sub(v * lanes)
-                  .max(0)
-                  .min(lanes),
+    const correlate = (plane: Pointer, weights: Pointer, initial: Value, to: Value): void => {
+      const kept = form.keepsTaps ? unroll(tapCount, (t) => weights.splat(t, lanes)) : [];
+      const tap = (i: number, j: number): Value =>
+        kept[i * tapColumns + j] ?? weights.splat(i * tapColumns + j, lanes);
+      const tile = (y: Value, x: Value): void => {
+        const sums = grid(rows, vectors, () => variable(initial.splat(lanes)));
+        const corner = plane.plus(y.mul(form.strideRows).mul(pitch)).plus(x);
+        const lines = unroll(phases, (phase) => corner.plus(phasePitch.mul(phase)).walk('row'));
+        // A loop of one turn: what it changes is used after it, as `settle` asks.
+        loop(1, () => {
+          let above = 0;
+          for (const [offset, takers] of takersOf(rows, form.strideRows, tapRows, form.dilationRows)) {
+            if (offset > above) for (const line of lines) line.advance(pitch.mul(offset - above));
+            above = offset;
+            for (let j = 0; j < tapColumns; j++) {
+              const column = j * form.dilationColumns;
+              const line = lines[column % phases]!;
+              const pixels = unroll(vectors, (v) =>
+                line.vector(Math.floor(column / phases) + v * lanes, { lanes }),
               );
-              sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v, counts[v])));
-            },
-          );
+              for (const taker of takers) {
+                const factor = tap(taker.tap, j);
+                pixels.forEach((pixel, v) => sums[taker.at]![v]!.accumulate(factor, pixel));
+              }
+              settle();
+            }
+          }
+        });
+        const place = to.add(y.mul(args.outRowStep)).add(x);
+        const store = (sum: Value, row: number, v: number, count?: Value): void => {
+          const at = place.add(args.outRowStep.mul(row)).add(v * lanes);
+          const besides = (): Value => args.residual.vector(at, { lanes, count });
+          args.out.set(at, finished(form.epilogue, sum, besides), { count });
         };
-        const last = height.sub(rows);
-        const lastColumn = width.sub(vectors * lanes).max(0);
-        loop(
-          height,
-          (row) => {
-            const y = row.min(last);
-            loop(width, (x) => tile(y, x.min(lastColumn)), { step: vectors * lanes });
+        when(
+          x.add(vectors * lanes).le(width),
+          () => {
+            sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v)));
           },
-          { step: rows },
+          () => {
+            const counts = unroll(vectors, (v) =>
+              width
+                .sub(x)
+                .sub(v * lanes)
+                .max(0)
+                .min(lanes),
+            );
+            sums.forEach((line, row) => line.forEach((sum, v) => store(sum, row, v, counts[v])));
+          },
         );
       };
+      const last = height.sub(rows);
+      const lastColumn = width.sub(vectors * lanes).max(0);
+      loop(
+        height,
+        (row) => {
+          const y = row.min(last);
+          loop(width, (x) => tile(y, x.min(lastColumn)), { step: vectors * lanes });
+        },
+        { step: rows },
+      );
+    };
 
-      eachPlane(args, range, phases, lanes, (plane, image, channel) => {
-        loop(multiplier, (o) => {
-          const out = channel.mul(multiplier).add(o);
-          const initial = accumulator(element, { lanes: 1 });
-          when(args.hasBias.ne(0), () => {
-            initial.set(args.bias.scalar(out.mul(args.biasStep)));
-          });
-          const to = image.mul(args.outImageStep).add(out.mul(args.outChannelStep));
-          correlate(plane, args.taps.plus(out.mul(tapCount)), initial, to);
+    eachPlane(args, range, phases, lanes, (plane, image, channel) => {
+      loop(multiplier, (o) => {
+        const out = channel.mul(multiplier).add(o);
+        const initial = accumulator(element, { lanes: 1 });
+        when(args.hasBias.ne(0), () => {
+          initial.set(args.bias.scalar(out.mul(args.biasStep)));
         });
+        const to = image.mul(args.outImageStep).add(out.mul(args.outChannelStep));
+        correlate(plane, args.taps.plus(out.mul(tapCount)), initial, to);
       });
     });
   },
 );
-
-/** For each row of the padded plane that is under a tile: the tile's rows that take it, and by which row of taps. */
-export const rowsUnder = ({
-  rows,
-  strideRows,
-  tapRows,
-  dilationRows,
-}: Pick<TapsForm, 'strideRows' | 'tapRows' | 'dilationRows'> & { readonly rows: number }): [
-  offset: number,
-  under: { readonly row: number; readonly i: number }[],
-][] => {
-  const under = new Map<number, { row: number; i: number }[]>();
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < tapRows; i++) {
-      const offset = row * strideRows + i * dilationRows;
-      under.set(offset, [...(under.get(offset) ?? []), { row, i }]);
-    }
-  }
-  return [...under].sort(([a], [b]) => a - b);
-};

@@ -44,6 +44,26 @@ export const tapsForm = ({ input, taps, stride, dilation }: Correlation): TapsFo
   dilationColumns: dilation[1],
 });
 
+/**
+ * Along an axis, for each position of the input that is under a tile, counted from its first: which of the tile's `count`
+ * neighbours take it, and by which tap.
+ */
+export const takersOf = (
+  count: number,
+  stride: number,
+  taps: number,
+  dilation: number,
+): [offset: number, takers: { readonly at: number; readonly tap: number }[]][] => {
+  const under = new Map<number, { at: number; tap: number }[]>();
+  for (let at = 0; at < count; at++) {
+    for (let tap = 0; tap < taps; tap++) {
+      const offset = at * stride + tap * dilation;
+      under.set(offset, [...(under.get(offset) ?? []), { at, tap }]);
+    }
+  }
+  return [...under].sort(([a], [b]) => a - b);
+};
+
 /** What a kernel needs to know of a plane. */
 export const planeSpec = (storage: StorageType) => ({
   ...slotSpec(loadedElement[storage]),

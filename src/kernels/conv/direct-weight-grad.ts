@@ -38,7 +38,7 @@ export interface DirectWeightTile {
 }
 
 /** The tile for so many output channels and taps that takes the least time. */
-export const directWeightTile = (machine: Machine, outs: number, k: number): DirectWeightTile => {
+const directWeightTile = (machine: Machine, outs: number, k: number): DirectWeightTile => {
   let best: DirectWeightTile = { channels: 1, taps: 1, cycles: Infinity };
   for (let channels = 1; channels <= Math.min(outs, MOST_POINTERS - 1); channels++) {
     const fitting = Math.floor((machine.vectorRegisters - 1 - channels) / channels);

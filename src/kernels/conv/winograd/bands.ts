@@ -11,7 +11,7 @@ import { apart } from './transform.ts';
  * Channels and columns that are turned together. Vectors of four need one shuffle where longer ones need two or three, and
  * leave less over.
  */
-export const SQUARE = 4;
+const SQUARE = 4;
 
 /** Columns of a band that are filled from `columns` of an image. */
 export const turnedColumns = (columns: number): number => Math.ceil(columns / SQUARE) * SQUARE;
