@@ -1,7 +1,6 @@
 /** Kernels of 3 × 3 taps, transformed. */
 import { launch, type Region } from '../../../device/launch.ts';
 import { workspace } from '../../../device/memory.ts';
-import type { Storage } from '../../../device/storage.ts';
 import { currentTarget } from '../../../device/target.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
 import {
@@ -116,66 +115,69 @@ export const transformedTaps = (
   const all = packedForm(storage, form, `winograd.taps.${element}`, groups * groupBytes, (into) => {
     if (channels.size === 0) return;
     for (let g = 0; g < groups; g++) {
-      const plain = transformGroup(taps, g, m);
-      packGroup(taps, m, panelRows, plain, { storage: into, byteOffset: g * groupBytes });
+      const region = { storage: into, byteOffset: g * groupBytes };
+      for (let panel = 0; panel < panels; panel++) makePanel(taps, m, g, panel, panelRows, pointStep, region);
     }
   });
   return { panels, pointStep, of: (g) => ({ storage: all, byteOffset: g * groupBytes }) };
 };
 
-/** From point to point of transformed taps before they are packed. */
-const plainStep = ({ type, out, channels }: Taps): number =>
-  oddLines(out.size * channels.size, loadedElement[type]);
-
-/** The transformed taps of a group: [point][output][input]. */
-const transformGroup = (taps: Taps, group: number, m: TileSize): Storage => {
-  const { storage, type, offset, out, channels, rows, columns } = taps;
+/**
+ * A panel of a group's transformed taps, the last one filled up with repetitions of the last output. One after the other,
+ * so that what is transformed, [point][output][input], and then packed, takes little memory, which is near.
+ *
+ * @param pointStep  elements from point to point of all panels
+ */
+const makePanel = (
+  { storage, type, offset, group: groupStep, out, channels, rows, columns }: Taps,
+  m: TileSize,
+  group: number,
+  panel: number,
+  panelRows: number,
+  pointStep: number,
+  into: Region,
+): void => {
   const element = loadedElement[type];
-  const pointStep = plainStep(taps);
-  const plain = workspace(`winograd.plainTaps.${element}`, pointsOf(m) * pointStep * storageBytes[element]);
+  const bytes = storageBytes[element];
+  const points = pointsOf(m);
+  const first = panel * panelRows;
+  const outs = Math.min(panelRows, out.size - first);
+  const plainStep = oddLines(panelRows * channels.size, element);
+  const plain = workspace(`winograd.plainTaps.${element}`, points * plainStep * bytes);
   launch(
     tapsKernel(type, m, channels.size % currentTarget().machine.lanes(element) === 0),
     {
-      source: { storage, byteOffset: (offset + group * taps.group) * storageBytes[type] },
+      source: { storage, byteOffset: (offset + group * groupStep + first * out.step) * storageBytes[type] },
       out: plain,
       offsets: offsetTable({ walks: [rows, columns] }),
       channels: channels.size,
       channelStep: channels.step,
       outStep: out.step,
-      pointStep,
+      pointStep: plainStep,
     },
     0,
-    out.size,
-    { grain: grainOf({ flops: 16 * pointsOf(m) * channels.size }) },
+    outs,
+    { grain: grainOf({ flops: 16 * points * channels.size }) },
   );
-  return plain;
-};
-
-/** In panels; the last one repeats the last output. */
-const packGroup = (taps: Taps, m: TileSize, panelRows: number, plain: Storage, out: Region): void => {
-  const element = loadedElement[taps.type];
-  const [outs, channels] = [taps.out.size, taps.channels.size];
-  const panels = Math.ceil(outs / panelRows);
   const across = {
     walks: [
-      { size: pointsOf(m), step: plainStep(taps) },
-      { size: panels * panelRows, step: channels, distinct: outs },
+      { size: points, step: plainStep },
+      { size: panelRows, step: channels.size, distinct: outs },
     ],
   };
-  const depth = { walks: [{ size: channels, step: 1 }] };
-  const panelSize = panelRows * channels;
+  const depth = { walks: [{ size: channels.size, step: 1 }] };
   launch(
     packKernel(element, panelRows, { across, depth }),
     {
       source: plain,
       depth: offsetTable(depth),
       across: offsetTable(across),
-      out,
-      k: channels,
-      panelSize,
+      out: { ...into, byteOffset: into.byteOffset + first * channels.size * bytes },
+      k: channels.size,
+      panelSize: pointStep,
     },
     0,
-    pointsOf(m) * panels,
-    { grain: grainOf({ bytes: 2 * panelSize * storageBytes[element] }) },
+    points,
+    { grain: grainOf({ bytes: 2 * panelRows * channels.size * bytes }) },
   );
 };
