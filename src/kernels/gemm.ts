@@ -246,7 +246,7 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
               a: { storage: packedA, byteOffset: placeA * bytes },
               b: packedB
                 ? { storage: packedB, byteOffset: keptB ? right.at * bytes : 0 }
-                : region(b.storage, at.b, b.type),
+                : region(b.storage, k === 0 ? 0 : at.b, b.type),
               bDepth: region(tables.bDepth, k0, 'i32'),
               bColumns: region(tables.bColumns, j0, 'i32'),
               out: region(out.storage, at.out, out.type),

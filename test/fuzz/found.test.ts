@@ -111,6 +111,22 @@ describe('random programs found that PyTorch runs', () => {
   });
 });
 
+describe.each(targetNames)('products without depth on %s', (target) => {
+  afterAll(() => {
+    setTarget('wasm');
+  });
+
+  it('are zeros, of a batch as well, whose matrices begin behind the memory of none', () => {
+    setTarget(target);
+    for (const [m, n] of [
+      [513, 1],
+      [200, 130],
+      [1, 7],
+    ] as const)
+      expect(flow.matmul(O(2, m, 0), O(2, 0, n)).toTypedArray()).toEqual(new Float32Array(2 * m * n));
+  });
+});
+
 describe.each(targetNames)('planes of every second column on %s', (target) => {
   afterAll(() => {
     setTarget('wasm');
