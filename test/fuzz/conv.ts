@@ -2,10 +2,21 @@
 import fc from 'fast-check';
 import type { DType } from '../../src/index.ts';
 import type { PaddingMode } from '../../src/nn/conv.ts';
-import { laidOut, layouts, type Layout } from './layout.ts';
+import {
+  assigned,
+  calledAgain,
+  drawn,
+  isHalf,
+  same,
+  shownAs,
+  small,
+  unit,
+  type FloatType,
+  type Values,
+} from './draw.ts';
+import { layouts, type Layout } from './layout.ts';
 import { exact, py, pyDtype, ts, type Bound, type Program, type Step } from './program.ts';
 
-export type FloatType = 'float32' | 'float64' | 'float16' | 'bfloat16';
 type Size = number | readonly number[];
 
 export interface ConvCase {
@@ -20,8 +31,7 @@ export interface ConvCase {
   readonly bias: boolean;
   readonly paddingMode: PaddingMode | (string & {});
   readonly dtype: FloatType;
-  /** Small integers, whose sums are exact in any order, or uniform in [−1, 1). */
-  readonly values: 'integers' | 'uniform';
+  readonly values: Values;
   /** [N, C, H, W] or [C, H, W]. */
   readonly input: readonly number[];
   readonly inputType: DType;
@@ -75,7 +85,6 @@ export const weightOf = (c: ConvCase): readonly number[] => [
   both(c.kernelSize, 1),
 ];
 
-const small = (max: number, min = 1): fc.Arbitrary<number> => fc.integer({ min, max });
 const size = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<Size> =>
   fc.oneof(arbitrary, fc.tuple(arbitrary, arbitrary));
 /** Mostly few; sometimes around the widths of vectors. */
@@ -97,7 +106,7 @@ const ingredients = fc.record({
     { weight: 1, arbitrary: fc.constantFrom('reflect', 'replicate', 'circular') },
   ),
   dtype: fc.constantFrom<FloatType[]>('float32', 'float32', 'float64', 'float16', 'bfloat16'),
-  values: fc.constantFrom('integers' as const, 'uniform' as const),
+  values: fc.constantFrom<Values[]>('integers', 'uniform'),
   batch: fc.oneof(fc.constant(null), small(3, 0)),
   /** How much larger than the kernel the padded input is. */
   room: fc.tuple(
@@ -246,47 +255,22 @@ export const convCases = ({ most, dtypes, faults: spoil }: ConvOptions): fc.Arbi
   return fc.oneof({ weight: 4, arbitrary: sound }, { weight: 1, arbitrary: spoilt });
 };
 
-const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
+/** A tensor of the case's kind of values. `seed` is given where the definition must draw it again. */
+const values = (c: ConvCase, shape: readonly number[], layout: Layout, dtype: DType = c.dtype): Step =>
+  drawn(shape, layout, dtype, c.values, widened(c));
 
 /**
- * A tensor of the case's kind of values. `seed` is given where the definition must draw it again. PyTorch refuses
- * convolutions of float16: its half computes in float32 from the same rounded values, and rounds the results.
+ * What makes PyTorch's operands wider, if it computes in a wider type and rounds: both operands are of one type then. It
+ * refuses convolutions of float16: its half computes in float32 from the same rounded values, and rounds the results.
  */
-const values = (c: ConvCase, shape: readonly number[], layout: Layout, dtype: DType = c.dtype): Step => {
-  const { base, ts: viewTs, py: viewPy } = laidOut(shape, layout);
-  const wide = dtype === 'float64' ? 'float64' : 'float32';
-  const half = isHalf(dtype);
-  const after = widened(c);
-  if (c.values === 'integers' || dtype === 'int64') {
-    return {
-      ts: `flow.randint(-3, 4, ${ts(base)}).to(${ts(dtype)})${viewTs}`,
-      py: `torch.randint(-3, 4, ${py(base)}).to(${pyDtype(dtype)})${after}${viewPy}`,
-    };
-  }
-  return {
-    ts: `flow.rand(${ts(base)}, { dtype: ${ts(wide)} }).mul(2).sub(1)${half ? `.to(${ts(dtype)})` : ''}${viewTs}`,
-    py: `torch.rand(${py(base)}, dtype=${pyDtype(wide)}).mul(2).sub(1)${half ? `.to(${pyDtype(dtype)})` : ''}${after}${viewPy}`,
-  };
-};
-
-const assigned = (name: string, { ts, py }: Step): Step => ({
-  ts: `${name} = ${ts};`,
-  py: `${name} = ${py}`,
-});
-
-/** What makes PyTorch's operands wider, if it computes in a wider type and rounds: both operands are of one type then. */
 const widened = (c: ConvCase): string => {
   if (c.inputType !== c.dtype || (c.weightType !== c.dtype && c.functional)) return '';
   if (isHalf(c.dtype)) return '.float()';
   return c.precise && c.dtype === 'float32' ? '.double()' : '';
 };
 
-const shown = (c: ConvCase, label: string, expression: Step): Step => ({
-  ts: `show("${label}", ${expression.ts});`,
-  py: `show("${label}", ${expression.py}${widened(c) && `.to(${pyDtype(c.dtype)})`})`,
-});
-
-const same = (text: string): Step => ({ ts: text, py: text });
+const shown = (c: ConvCase, label: string, expression: Step): Step =>
+  shownAs(c.dtype, widened(c), label, expression);
 
 export const convProgram = (c: ConvCase): Program => {
   const learns = (operand: Operand): boolean => !c.frozen.includes(operand);
@@ -308,7 +292,17 @@ export const convProgram = (c: ConvCase): Program => {
     steps.push({ ts: 'y.backward(g);', py: 'y.backward(g)' });
     for (const [operand, name] of operands)
       steps.push(shown(c, `gradient of ${operand}`, same(`${name}.grad`)));
-    if (c.again) steps.push({ ts: calledAgain(c, call, operands), py: '' });
+    if (c.again) {
+      const weight = c.functional ? 'w' : 'm.weight';
+      const changing = c.weightLayout.length > 0 ? null : weight;
+      steps.push(
+        calledAgain(
+          call,
+          changing,
+          operands.map(([, name]) => name),
+        ),
+      );
+    }
   }
   return {
     steps,
@@ -316,20 +310,6 @@ export const convProgram = (c: ConvCase): Program => {
     stopsAtError: true,
     bound: (label, dtype) => boundOf(c, label, dtype as FloatType),
   };
-};
-
-/** Other weights twice, then the same again: the same results, although by then launches and packed weights were kept. */
-const calledAgain = (c: ConvCase, call: Step, operands: ReturnType<typeof operandNames>): string => {
-  const weight = c.functional ? 'w' : 'm.weight';
-  const changed = c.weightLayout.length > 0 ? '' : `flow.noGrad(() => { ${weight}.neg_(); });`;
-  const results = ['y', ...operands.map(([, name]) => `${name}.grad`)];
-  const texts = `[${results.join(', ')}].map((each) => each.detach().toTypedArray().join())`;
-  const once = [...operands.map(([, name]) => `${name}.grad = null;`), call.ts, 'y.backward(g);'].join(' ');
-  return [
-    `before = ${texts};`,
-    `${changed} ${once} ${once} ${changed} ${once} ${once}`,
-    `if (String(${texts}) !== String(before)) throw new Error('the same calls differ');`,
-  ].join('\n');
 };
 
 const operandNames = (c: ConvCase): readonly (readonly [Operand, string])[] => [
@@ -397,14 +377,6 @@ const created = (c: ConvCase): Step => {
     ts: `m = new nn.Conv2d(${sizes.map(ts).join(', ')}, { ${inTs.map(([name, value]) => `${name}: ${ts(value)}`).join(', ')} });`,
     py: `m = nn.Conv2d(${tuples(sizes.map(py).join(', '))}, ${tuples(inPy.map(([name, value]) => `${name}=${py(value)}`).join(', '))}, dtype=${pyDtype(c.dtype)})`,
   };
-};
-
-/** Units in the last place, as a fraction: half of the distance from 1 to the next number. */
-const unit: Readonly<Record<FloatType, number>> = {
-  float32: 2 ** -24,
-  float64: 2 ** -53,
-  float16: 2 ** -11,
-  bfloat16: 2 ** -8,
 };
 
 /** How many products are summed in one element. */

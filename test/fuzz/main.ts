@@ -1,6 +1,6 @@
 /**
  * Random programs against a live PyTorch:
- * `npm run fuzz -- --cases 10000 --seed 1 [--only conv|large|module] [--algorithm direct|…] [--path …]`.
+ * `npm run fuzz -- --cases 10000 --seed 1 [--only conv|large|product|module] [--algorithm direct|…] [--path …]`.
  * `--small-caches` makes many blocks of small work, and `--grain 1` as many chunks for threads as can be.
  *
  * Prints the smallest program on which the two disagree, and ends with status 1.
@@ -15,6 +15,7 @@ import { setSmallCaches } from '../kernels/small-caches.ts';
 import { difference } from './compare.ts';
 import { convCases, convProgram, largeConvCases, type ConvCase } from './conv.ts';
 import { moduleCases, moduleProgram } from './modules.ts';
+import { productCases, productProgram } from './products.ts';
 import { pythonLine, runHere, runnableLine, type Program } from './program.ts';
 import { findPython, startTorch, type Torch } from './torch.ts';
 
@@ -45,6 +46,7 @@ const families: Readonly<Record<string, fc.Arbitrary<Program>>> = {
     .filter(isFair)
     .map(convProgram),
   large: largeConvCases.filter(isFair).map(convProgram),
+  product: productCases.map(productProgram),
   module: moduleCases.map(moduleProgram),
 };
 
