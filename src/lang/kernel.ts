@@ -186,6 +186,12 @@ export const settle = (): void => {
   if (b.machine.sinksArithmetic === true) b.push({ op: 'settle' });
 };
 
+/** Code that has places to settle, but is not the body of a loop: where that matters it becomes that of a loop of one turn. */
+export const settling = (body: () => void): void => {
+  if (builder().machine.sinksArithmetic === true) loop(1, body);
+  else body();
+};
+
 /** A register to write again, starting at a value. */
 export const variable = (initial: Value, name?: string): Variable => builder().variable(initial, name);
 

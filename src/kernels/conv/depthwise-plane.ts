@@ -18,9 +18,9 @@ import {
   type Pointer,
   type StorageType,
   type Value,
-  type Walker,
 } from '../../lang/index.ts';
 import type { Correlation } from './correlation.ts';
+import { deinterleaved } from '../interleave.ts';
 import { slotOf, slotSpec } from '../slots.ts';
 
 /** What all of them are specialised for. */
@@ -162,6 +162,9 @@ export const eachPlane = (
   });
 };
 
+/** Vectors that are copied at a time. */
+const SEVERAL = 4;
+
 /** Copies the source's plane to where `plane` was cleared before. */
 export const copyPlane = (
   args: PlaneArguments,
@@ -175,8 +178,12 @@ export const copyPlane = (
   const pitch = args.phasePitch.mul(phases);
   const to = plane.plus(args.paddedRow.mul(pitch)).walk('to');
   const line = args.source.plus(image.mul(args.imageStep)).plus(channel.mul(args.channelStep)).walk('line');
-  const whole = sourceColumns.div(2 * lanes);
-  const rest = sourceColumns.sub(whole.mul(2 * lanes));
+  // So many columns are copied at a time, then so many vectors of each phase, and what is left over.
+  const some = phases * lanes;
+  const several = SEVERAL * lanes;
+  const groups = sourceColumns.div(several);
+  const whole = sourceColumns.sub(groups.mul(several)).div(some);
+  const rest = sourceColumns.rem(some);
   // Where in a row the part's first columns lie, one for each phase.
   const starts = unroll(phases, (phase) => {
     const column = paddedColumn.add(phase);
@@ -184,9 +191,7 @@ export const copyPlane = (
   });
   loop(args.sourceRows, () => {
     // What is stored beyond the last column are zeros, since nothing is loaded there.
-    if (phases === 1) {
-      eachLane(sourceColumns, (i) => to.plus(starts[0]!).set(i.base, line.at(i)), { lanes });
-    } else if (phases > 2) {
+    if (phases === 3) {
       starts.forEach((start, phase) => {
         const step = constant(phases, 'index');
         const columns = sourceColumns.add(phases - 1 - phase).div(phases);
@@ -199,22 +204,33 @@ export const copyPlane = (
       });
     } else {
       const source = line.walk();
-      const [evens, odds] = unroll(2, (phase) => to.plus(starts[phase]!).walk()) as [Walker, Walker];
-      const pair = (counts?: readonly Value[]): void => {
-        const [a, b] = unroll(2, (half) => source.vector(half * lanes, { lanes, count: counts?.[half] })) as [
-          Value,
-          Value,
-        ];
-        evens.set(0, a.evens(b));
-        odds.set(0, a.odds(b));
+      const targets = starts.map((start) => to.plus(start).walk());
+      const copy = (vectors: number, counts?: readonly Value[]): void => {
+        const row = unroll(vectors, (v) => source.vector(v * lanes, { lanes, count: counts?.[v] }));
+        for (let v = 0; v < vectors; v += phases)
+          deinterleaved(row.slice(v, v + phases)).forEach((values, phase) =>
+            targets[phase]!.set((v / phases) * lanes, values),
+          );
       };
-      loop(whole, () => {
-        pair();
-        source.advance(2 * lanes);
-        evens.advance(lanes);
-        odds.advance(lanes);
-      });
-      when(rest.gt(0), () => pair([rest.min(lanes), rest.sub(lanes).max(0)]));
+      const copies = (times: Value, vectors: number): void =>
+        loop(times, () => {
+          copy(vectors);
+          source.advance(vectors * lanes);
+          for (const target of targets) target.advance((vectors / phases) * lanes);
+        });
+      copies(groups, SEVERAL);
+      copies(whole, phases);
+      when(rest.gt(0), () =>
+        copy(
+          phases,
+          unroll(phases, (v) =>
+            rest
+              .sub(v * lanes)
+              .max(0)
+              .min(lanes),
+          ),
+        ),
+      );
     }
     line.advance(args.rowStep);
     to.advance(pitch);

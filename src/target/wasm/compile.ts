@@ -1,7 +1,7 @@
 import type { Kernel } from '../../lang/ir.ts';
 import { describeMachine, type Machine } from '../../lang/types.ts';
 import { encode } from './encode.ts';
-import { fusedMadd } from './features.ts';
+import { fusedMadd, sinksArithmetic } from './features.ts';
 import { selectWasm, type SelectOptions } from './select.ts';
 
 /** A compiled kernel: the address of its argument block, and its range of the parallel axis. */
@@ -36,8 +36,7 @@ export const wasmMachine = (relaxed: boolean): Machine =>
     vectorBytes: 16,
     vectorRegisters: 15,
     fma: relaxed && fusedMadd(),
-    // V8 before version 12 does; in version 14 what helps it was measured to cost nothing. Others were not measured.
-    sinksArithmetic: true,
+    sinksArithmetic: sinksArithmetic(),
     // In V8 11 a matrix product with two more loops around it, of one turn each, took 1.4 times as long.
     shallow: true,
     // Not to be asked from WebAssembly; what nearly every processor has at least.
