@@ -28,7 +28,7 @@ import { launchNamed, region } from './arguments.ts';
 import { specialised } from './once.ts';
 import { contiguous, writable } from './compact.ts';
 import { elementOf } from './elementwise-kernel.ts';
-import { exp } from './math/exp.ts';
+import { exp, expOfNegative } from './math/exp.ts';
 import { log as logarithm } from './math/log.ts';
 
 /** `Backend.softmax` on a CPU. Rows of −∞ give NaN, as in PyTorch. */
@@ -212,7 +212,7 @@ const forwardKernel = specialised((variant: Variant): KernelDefinition => {
 
         const sums = unroll(slots, () => accumulator(element));
         along(({ slot, load, store, counted }) => {
-          const e = exp(load(a).sub(most[slot]!));
+          const e = expOfNegative(load(a).sub(most[slot]!));
           if (!log && exact) store(out, e);
           sums[slot]!.update('add', counted(e, 0));
         });
@@ -224,7 +224,7 @@ const forwardKernel = specialised((variant: Variant): KernelDefinition => {
         } else {
           const scales = totals.map((total) => constant(1, total.type).div(total));
           along(({ slot, load, store }) =>
-            store(out, (exact ? load(out) : exp(load(a).sub(most[slot]!))).mul(scales[slot]!)),
+            store(out, (exact ? load(out) : expOfNegative(load(a).sub(most[slot]!))).mul(scales[slot]!)),
           );
         }
       });

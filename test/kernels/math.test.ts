@@ -71,7 +71,7 @@ const bounds: Readonly<Record<string, number>> = {
   sinh: 3,
   cosh: 3,
   tanh: 2,
-  sigmoid: 2,
+  sigmoid: 3,
   asin: 3,
   acos: 2,
   atan: 2,

@@ -1,7 +1,7 @@
 /** Activation functions and their gradients, with PyTorch's formulas: the same numbers where one rounds. */
 import type { Value } from '../../lang/index.ts';
 import { erf } from './erf.ts';
-import { exp, expm1, sigmoid, tanh } from './exp.ts';
+import { exp, expm1, expOfNegative, sigmoid, tanh } from './exp.ts';
 import { like } from './float.ts';
 import { log1p } from './log.ts';
 
@@ -45,7 +45,7 @@ export const softplusGrad = (grad: Value, x: Value, beta: Value, bound: Value): 
 };
 
 /** log(1 / (1 + e⁻ˣ)) */
-export const logSigmoid = (x: Value): Value => x.min(0).sub(log1p(exp(x.abs().neg())));
+export const logSigmoid = (x: Value): Value => x.min(0).sub(log1p(expOfNegative(x.abs().neg())));
 export const logSigmoidGrad = (grad: Value, x: Value): Value => grad.mul(sigmoid(x.neg()));
 
 export const sigmoidGrad = (grad: Value, out: Value): Value => grad.mul(like(out, 1).sub(out)).mul(out);
@@ -65,14 +65,14 @@ export const mishGrad = (grad: Value, x: Value): Value => {
   return grad.mul(t.add(x.mul(sigmoid(x)).mul(like(x, 1).sub(t.mul(t)))));
 };
 /** log(1 + eˣ) for any x. */
-const softplusOf = (x: Value): Value => x.max(0).add(log1p(exp(x.abs().neg())));
+const softplusOf = (x: Value): Value => x.max(0).add(log1p(expOfNegative(x.abs().neg())));
 
 /** Φ(x) = (1 + erf(x / √2)) / 2 */
 const normalCdf = (x: Value): Value => erf(x.mul(Math.SQRT1_2)).add(1).mul(0.5);
 /** x · Φ(x) */
 export const gelu = (x: Value): Value => x.mul(normalCdf(x));
 export const geluGrad = (grad: Value, x: Value): Value => {
-  const density = exp(x.mul(x).mul(-0.5)).mul(1 / Math.sqrt(2 * Math.PI));
+  const density = expOfNegative(x.mul(x).mul(-0.5)).mul(1 / Math.sqrt(2 * Math.PI));
   return grad.mul(normalCdf(x).add(x.mul(density)));
 };
 

@@ -4,7 +4,7 @@
  * Laframboise, Math. Comp. 36, 1981).
  */
 import type { Value } from '../../lang/index.ts';
-import { exp } from './exp.ts';
+import { expOfNegative } from './exp.ts';
 import { copySign, like, perFormat, polynomial, upperHalf } from './float.ts';
 
 /** E(z) with erf x = x + x · E(x²): for |x| ≤ 0.9, error 2^−25.9; for |x| ≤ ½, 2^−55.9. By scripts/minimax.py. */
@@ -46,8 +46,8 @@ const outer = (x: Value): Value => {
   const t = capped.sub(3).div(capped.add(3));
   const high = upperHalf(capped);
   const rest = capped.sub(high).mul(capped.add(high));
-  const decay = exp(high.mul(high).neg());
-  return polynomial(t, perFormat(x, G32, G64)).mul(decay.mul(exp(rest.neg())));
+  const decay = expOfNegative(high.mul(high).neg());
+  return polynomial(t, perFormat(x, G32, G64)).mul(decay.mul(expOfNegative(rest.neg())));
 };
 
 /** 2/√π · ∫₀ˣ e^(−t²) dt; at most 2 ulp. */
@@ -57,7 +57,7 @@ export const erf = (x: Value): Value => {
     x,
     () => {
       const capped = size.min(4);
-      return like(x, 1).sub(exp(capped.add(capped.mul(polynomial(capped, P32))).neg()));
+      return like(x, 1).sub(expOfNegative(capped.add(capped.mul(polynomial(capped, P32))).neg()));
     },
     () => like(x, 1).sub(outer(size)),
   )();

@@ -47,7 +47,7 @@ interface Reduced {
 const reduce = (x: Value): Reduced => {
   const { float, integer } = nearestInteger(x.mul(Math.LOG2E));
   const [high, low] = ln2Parts(x);
-  const rough = x.sub(float.mul(high));
+  const rough = float.fma(-high, x);
   const rest = float.mul(low);
   const r = rough.sub(rest);
   return { r, lost: rough.sub(r).sub(rest), n: integer };
@@ -66,10 +66,32 @@ export const expReduced = ({ r, lost, n }: Reduced): Value => {
   return scaleByPowerOfTwo(sum.add(tailOf(r, lost.add(lostInSum))), n);
 };
 
+/**
+ * x = n · ln 2 + r, and eʳ. What is rounded off r makes at most a quarter of an ulp, which is not counted: the sum of 1 and
+ * r loses more, and that is.
+ */
+const reducedExp = (x: Value): { readonly value: Value; readonly n: Value } => {
+  const { float, integer } = nearestInteger(x.mul(Math.LOG2E));
+  const [high, low] = ln2Parts(x);
+  const r = float.fma(-low, float.fma(-high, x));
+  const sum = r.add(1);
+  const tail = r.mul(r).fma(polynomial(r, perFormat(r, q32, q64)), r.sub(sum.sub(1)));
+  return { value: sum.add(tail), n: integer };
+};
+
 /** eˣ; at most 1 ulp. */
 export const exp = (x: Value): Value => {
   const [low, high] = perFormat(x, limits32, limits64);
-  return expReduced(reduce(x.max(low).min(high)));
+  const { value, n } = reducedExp(x.max(low).min(high));
+  return scaleByPowerOfTwo(value, n);
+};
+
+/** The same of x ≤ 0, in fewer steps. */
+export const expOfNegative = (x: Value): Value => {
+  const { value, n } = reducedExp(x.max(perFormat(x, limits32, limits64)[0]));
+  // The least 2ⁿ are no normal numbers; times this they are.
+  const raised = perFormat(x, 64, 512);
+  return value.mul(powerOfTwo(n.add(raised), formatOf(x).element)).mul(2 ** -raised);
 };
 
 /** 2ˣ; at most 1 ulp. */
@@ -149,14 +171,8 @@ export const tanh = (x: Value): Value => {
   return copySign(size.gt(0.625).select(far, near), x);
 };
 
-/** 1 / (1 + e⁻ˣ), from e^−|x|, which never overflows; at most 2 ulp. */
+/** 1 / (1 + e⁻ˣ), from e^−|x|, which never overflows; at most 3 ulp. */
 export const sigmoid = (x: Value): Value => {
-  const negative = x.lt(0);
-  const e = exp(x.abs().neg());
-  const sum = e.add(1);
-  const result = negative.select(e, 1).div(sum);
-  // What the sum lost, times 1 / sum, which is the result or, of negative x, one minus that.
-  const lost = e.sub(sum.sub(1));
-  const inverse = negative.select(like(x, 1).sub(result), result);
-  return result.sub(result.mul(lost.mul(inverse)));
+  const e = expOfNegative(x.abs().neg());
+  return x.lt(0).select(e, 1).div(e.add(1));
 };

@@ -1,6 +1,6 @@
 /** Losses of a prediction and its target, element by element. */
 import type { Value } from '../../lang/index.ts';
-import { exp } from './exp.ts';
+import { expOfNegative } from './exp.ts';
 import { like } from './float.ts';
 import { log, log1p } from './log.ts';
 
@@ -19,7 +19,7 @@ export const binaryCrossEntropyWithLogits = (x: Value, target: Value): Value =>
   x
     .max(0)
     .sub(target.mul(x))
-    .add(log1p(exp(x.abs().neg())));
+    .add(log1p(expOfNegative(x.abs().neg())));
 
 /** What a class index is: 0 one of the classes, 1 the one that is ignored, 2 neither. */
 export const kindOfTarget = (target: Value, classes: Value, ignored: Value): Value => {
