@@ -10,6 +10,7 @@ import {
   same,
   shownAs,
   small,
+  strayOf,
   unit,
   type FloatType,
   type Values,
@@ -422,7 +423,6 @@ export const boundOf = (c: ConvCase, label: string, dtype: FloatType = c.dtype):
   const roundings = terms * unit[dtype];
   if (dtype === 'float64') return { relative: 1e-13, absolute: roundings };
   if (!c.precise) return { relative: 1e-5, absolute: roundings };
-  // Roundings of partial sums, which are mostly as small as chance makes them.
-  const walk = 2 * Math.sqrt(terms) * unit[dtype];
-  return { relative: tiled ? 4e-5 : Math.max(3e-6, walk), absolute: roundings / 2 };
+  const stray = strayOf(terms, [c.inputLayout, c.weightLayout, c.cotangentLayout]);
+  return { relative: tiled ? 4e-5 : Math.max(3e-6, stray), absolute: roundings / 2 };
 };

@@ -21,6 +21,13 @@ export const unit: Readonly<Record<FloatType, number>> = {
   bfloat16: 2 ** -8,
 };
 
+/**
+ * How far sums of so many products may stray in float32, as a part of the largest: partial sums are rounded to either side,
+ * but to one where the products are alike, as those of what is expanded.
+ */
+export const strayOf = (terms: number, layouts: readonly Layout[]): number =>
+  unit.float32 * (layouts.flat().some(({ op }) => op === 'expand') ? terms : 2 * Math.sqrt(terms));
+
 /** A tensor. @param after  what is done to PyTorch's, such as `.double()` */
 export const drawn = (
   shape: readonly number[],

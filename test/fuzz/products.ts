@@ -8,6 +8,7 @@ import {
   same,
   shownAs,
   small,
+  strayOf,
   unit,
   type FloatType,
   type Values,
@@ -135,6 +136,7 @@ const boundOf = (c: ProductCase, label: string, dtype: FloatType): Bound => {
   const products = countOf(outputOf(c)) * c.left.at(-1)!;
   const results = label === 'output' ? outputOf(c) : label === 'gradient of a' ? c.left : c.right;
   const terms = Math.max(1, products / Math.max(1, countOf(results)));
-  const relative = dtype === 'float64' ? 1e-13 : Math.max(3e-6, 2 * Math.sqrt(terms) * unit[dtype]);
+  const stray = strayOf(terms, [c.leftLayout, c.rightLayout, c.cotangentLayout]);
+  const relative = dtype === 'float64' ? 1e-13 : Math.max(3e-6, stray);
   return { relative, absolute: (terms * unit[dtype]) / 2 };
 };
