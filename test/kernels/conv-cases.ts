@@ -82,6 +82,17 @@ export const cases: readonly Case[] = [
     ],
   },
   {
+    name: 'stride, little padding',
+    input: [2, 2, 35, 37],
+    outs: 3,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+  },
+  {
     name: 'stride beyond the kernel',
     input: [1, 2, 9, 11],
     outs: 3,
@@ -590,6 +601,29 @@ export const largeCases: readonly Case[] = [
       [0, 1],
     ],
     bias: true,
+  },
+  {
+    name: 'stride, an input gradient whose parts are padded once',
+    input: [3, 4, 67, 75],
+    outs: 6,
+    kernel: [3, 4],
+    stride: [2, 2],
+    padding: [
+      [1, 1],
+      [1, 2],
+    ],
+    groups: 2,
+  },
+  {
+    name: 'stride, an input gradient whose parts are padded once, in bands of rows',
+    input: [2, 3, 219, 263],
+    outs: 24,
+    kernel: [4, 3],
+    stride: [2, 3],
+    padding: [
+      [2, 0],
+      [1, 1],
+    ],
   },
   {
     name: 'bands of rows, stride',

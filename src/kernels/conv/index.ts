@@ -23,6 +23,7 @@ import { directWeightGrad } from './direct-weight-grad.ts';
 import { forward } from './forward.ts';
 import { implicitCorrelation } from './implicit.ts';
 import { inputGrad } from './input-grad.ts';
+import { paddedOnce } from './padded-once.ts';
 import { implicitWeightGrad } from './weight-grad.ts';
 import { winogradCorrelation } from './winograd/index.ts';
 import { winogradWeightGrad } from './winograd/weight-grad.ts';
@@ -48,7 +49,7 @@ export const conv2dInputGrad = (gradInput: View, grad: View, weight: View, geome
       apartInputGrad(gradInput, grad, weight, geometry);
       break;
     case 'parts':
-      for (const part of inputGrad(gradInput, grad, weight, geometry)) correlate(part);
+      paddedOnce(inputGrad(gradInput, grad, weight, geometry), correlate);
   }
 };
 
