@@ -55,6 +55,25 @@ describe('The allocator', () => {
   });
 });
 
+describe('A heap beyond 2 GiB', () => {
+  const middle = 2 ** 31;
+  const placesOf = (sizes: readonly number[]) => {
+    const heap = new Heap({ limit: 2 ** 32, collector: null });
+    return sizes.map((size) => {
+      const begin = heap.resident(heap.allocate(size));
+      return { begin, end: begin + size };
+    });
+  };
+
+  it.each([
+    ['many blocks', Array.from({ length: 12 }, () => 300 * MEBIBYTE)],
+    ['a block that ends there', [middle - MEBIBYTE - 128, MEBIBYTE, MEBIBYTE]],
+    ['a large block behind a small one', [MEBIBYTE, middle - 65536]],
+  ])('has no block on both sides of the middle, where signed addresses turn round: %s', (_, sizes) => {
+    for (const { begin, end } of placesOf(sizes)) expect(begin >= middle).toBe(end >= middle);
+  });
+});
+
 describe.each([
   ['finding dead storages', collector],
   ['as in a page, without', null],
