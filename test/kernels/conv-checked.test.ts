@@ -8,8 +8,16 @@ vi.mock('../../src/device/launch.ts', async () => ({
   launch: (await import('./checked-launch.ts')).checkedLaunch,
 }));
 
-describe.each(['implicit', 'direct', 'channels', 'depthwise'] as const)('the %s convolution', (algorithm) => {
-  it.each(cases)('touches its tensors only: $name', (test) => {
+const depthwise = cases.filter(({ input, groups = 1 }) => groups === input[1]);
+
+describe.each([
+  ['implicit', cases],
+  ['direct', cases],
+  ['channels', cases],
+  ['depthwise', depthwise],
+  ['across', depthwise],
+] as const)('the %s convolution', (algorithm, some) => {
+  it.each(some)('touches its tensors only: $name', (test) => {
     setTarget('interpret');
     withAlgorithm(algorithm, () => {
       for (const dtype of ['float32', 'float64'] as const)
