@@ -98,7 +98,10 @@ const blocks: readonly Case[] = [
 ];
 
 /** Runs a case: what came and what should. */
-const outcome = (test: Case, dtype: DType): { actual: Element[]; expected: Element[] } => {
+const outcome = (
+  test: Case,
+  dtype: DType,
+): { readonly actual: readonly Element[]; readonly expected: readonly Element[] } => {
   const { batch = [], layouts = {}, size } = test;
   const [m, n, k] = size;
   const below = randomIntegers(5);
@@ -121,18 +124,32 @@ const outcome = (test: Case, dtype: DType): { actual: Element[]; expected: Eleme
     );
   matmul(out, a, b, bias);
 
-  const [x, y] = [read(a).map(Number), read(b).map(Number)];
-  const offsets = bias === null ? new Array<number>(n).fill(0) : read(bias).map(Number);
-  const expected: Element[] = [];
-  for (let i = 0; i < elementCount(batch); i++)
-    for (let row = 0; row < m; row++)
-      for (let column = 0; column < n; column++) {
-        let sum = offsets[column]!;
-        for (let p = 0; p < k; p++) sum += x[(i * m + row) * k + p]! * y[(i * k + p) * n + column]!;
-        expected.push(as(dtype, sum));
-      }
-  const plus0 = (e: Element): Element => (typeof e === 'number' ? e + 0 : e);
-  return { actual: read(out).map(plus0), expected: expected.map(plus0) };
+  const expected = remembered(test, dtype, () => {
+    const [x, y] = [read(a).map(Number), read(b).map(Number)];
+    const offsets = bias === null ? new Array<number>(n).fill(0) : read(bias).map(Number);
+    const sums: Element[] = [];
+    for (let i = 0; i < elementCount(batch); i++)
+      for (let row = 0; row < m; row++)
+        for (let column = 0; column < n; column++) {
+          let sum = offsets[column]!;
+          for (let p = 0; p < k; p++) sum += x[(i * m + row) * k + p]! * y[(i * k + p) * n + column]!;
+          sums.push(as(dtype, sum));
+        }
+    return sums.map(plus0);
+  });
+  return { actual: read(out).map(plus0), expected };
+};
+const plus0 = (e: Element): Element => (typeof e === 'number' ? e + 0 : e);
+
+const expectations = new WeakMap<Case, Map<DType, readonly Element[]>>();
+
+/** What was expected of a case before: it is the same on every target. */
+const remembered = (test: Case, dtype: DType, compute: () => readonly Element[]): readonly Element[] => {
+  let known = expectations.get(test);
+  if (known === undefined) expectations.set(test, (known = new Map<DType, readonly Element[]>()));
+  let expected = known.get(dtype);
+  if (expected === undefined) known.set(dtype, (expected = compute()));
+  return expected;
 };
 
 describe.each(availableTargets())('matmul on %s', (target) => {
