@@ -20,7 +20,7 @@ import {
   type Value,
   type Walker,
 } from '../lang/index.ts';
-import { consecutive, runOf, type Axis } from './gemm-offsets.ts';
+import { axisSize, consecutive, runOf, type Axis } from './gemm-offsets.ts';
 import { interleaved } from './interleave.ts';
 import { once } from './once.ts';
 
@@ -34,14 +34,16 @@ const MOST_TOGETHER = 4;
 
 /** From so many steps on that follow one another, they are read as vectors. */
 const FEW = 4;
+/** Of so many, or of a quarter where all do, those that fill no whole vector are few enough to be read one by one. */
+const MANY = 128;
 
 /** How a matrix is stored, and what its tables may need: there is no code for more, as a first call waits for the compiler. */
 export interface Packing {
   readonly storage: StorageType;
   /** Whether panels may have neighbours that follow one another in memory. */
   readonly inRows: boolean;
-  /** Whether steps may do so. */
-  readonly inRuns: boolean;
+  /** Whether steps may do so: some, or many. */
+  readonly runs: 'no' | 'some' | 'many';
 }
 
 /**
@@ -52,11 +54,19 @@ export const packingOf = (
   storage: StorageType,
   width: number,
   { across, depth }: { readonly across: Axis; readonly depth: Axis },
-): Packing => ({ storage, inRows: width === 1 || runOf(across) > 1, inRuns: runOf(depth) >= FEW });
+): Packing => {
+  const run = runOf(depth);
+  const many = run === axisSize(depth) ? MANY / 4 : MANY;
+  return {
+    storage,
+    inRows: width === 1 || runOf(across) > 1,
+    runs: run >= many ? 'many' : run >= FEW ? 'some' : 'no',
+  };
+};
 
 /** A packing as part of a kernel's name. */
-export const packingName = ({ storage, inRows, inRuns }: Packing): string =>
-  `${storage}${inRows ? '.rows' : ''}${inRuns ? '.runs' : ''}`;
+export const packingName = ({ storage, inRows, runs }: Packing): string =>
+  `${storage}${inRows ? '.rows' : ''}${runs === 'many' ? '.long' : runs === 'some' ? '.runs' : ''}`;
 
 /**
  * Packs panels `begin … end − 1` of a matrix whose element [p, i] is source[depth[p] + across[i]]: a panel is `width`
@@ -66,13 +76,18 @@ export const packingName = ({ storage, inRows, inRuns }: Packing): string =>
  *               products nobody stores.
  */
 export const packKernel = (...form: Parameters<typeof packingOf>): KernelDefinition<PackSpec> => {
-  const { storage, inRows, inRuns } = packingOf(...form);
-  return packVariant(storage, form[1], inRows, inRuns);
+  const { storage, inRows, runs } = packingOf(...form);
+  return packVariant(storage, form[1], inRows, runs);
 };
 
 const packVariant = once(
-  (storage: StorageType, width: number, inRows: boolean, inRuns: boolean): KernelDefinition<PackSpec> => {
-    const packing = { storage, inRows, inRuns };
+  (
+    storage: StorageType,
+    width: number,
+    inRows: boolean,
+    runs: Packing['runs'],
+  ): KernelDefinition<PackSpec> => {
+    const packing = { storage, inRows, runs };
     return kernel(`gemm.pack.${String(width)}.${packingName(packing)}`, packSpec(storage), (args, range) => {
       const { out, k, panelSize, ...from } = args;
       packPanels({ ...from, k }, packing, width, range, (panel) => out.plus(panel.mul(panelSize)));
@@ -103,7 +118,7 @@ export const packPanels = (
   range: Range,
   packed: (panel: Value) => Pointer,
 ): void => {
-  const { inRows, inRuns } = packing;
+  const { inRows, runs } = packing;
   const bytes = storageBytes[source.storage];
   const { lanes } = source.builder;
   const depthEnd = depth.plus(k).address;
@@ -222,13 +237,13 @@ export const packPanels = (
         { step: size },
       );
     };
-    if (!inRuns) {
+    if (runs === 'no') {
       oneByOne(depth.address, depthEnd);
       return;
     }
     const few = Math.min(FEW, lanes);
     const inFew = (begin: Value, end: Value): void => blocks(begin, end, few, oneByOne);
-    if (lanes > few) blocks(depth.address, depthEnd, lanes, inFew);
+    if (lanes > few) blocks(depth.address, depthEnd, lanes, runs === 'many' ? oneByOne : inFew);
     else inFew(depth.address, depthEnd);
   };
 
