@@ -36,6 +36,8 @@ const MOST_TOGETHER = 4;
 const FEW = 4;
 /** Of so many, or of a quarter where all do, those that fill no whole vector are few enough to be read one by one. */
 const MANY = 128;
+/** No vector has more lanes. */
+const MOST_LANES = 16;
 
 /** How a matrix is stored, and what its tables may need: there is no code for more, as a first call waits for the compiler. */
 export interface Packing {
@@ -55,11 +57,13 @@ export const packingOf = (
   width: number,
   { across, depth }: { readonly across: Axis; readonly depth: Axis },
 ): Packing => {
-  const run = runOf(depth);
+  const row = runOf(across);
+  // Vectors that lie in two rows at most are read as such, all but the last.
+  const run = row >= MOST_LANES ? 1 : runOf(depth);
   const many = run === axisSize(depth) ? MANY / 4 : MANY;
   return {
     storage,
-    inRows: width === 1 || runOf(across) > 1,
+    inRows: width === 1 || row > 1,
     runs: run >= many ? 'many' : run >= FEW ? 'some' : 'no',
   };
 };
