@@ -17,6 +17,11 @@ export interface Expression {
   readonly name: string;
   /** The operands come at the compute dtype's element type; `scalars` are numbers of the same type, chosen per call. */
   evaluate(operands: readonly Value[], scalars: readonly Value[]): Value;
+  /** What is made of the operands from some place on, and given in place of them: once for all elements that share them. */
+  readonly prepared?: {
+    readonly from: number;
+    make(operands: readonly Value[], scalars: readonly Value[]): readonly Value[];
+  };
 }
 
 /** New values of several tensors, element by element. `name` identifies it, as that of an expression. */

@@ -1,7 +1,8 @@
 /** The CPU as a device: every primitive by its kernels. */
 import type { Backend, ConvGeometry, Epilogue, PoolGeometry } from '../device/backend.ts';
 import { allocate } from '../device/memory.ts';
-import type { View } from '../device/view.ts';
+import { isContiguous, type View } from '../device/view.ts';
+import { dtypeCodes } from '../dtype.ts';
 import { argReduce } from './arg-reduce.ts';
 import { choiceForm } from './conv/choose.ts';
 import { copy } from './copy.ts';
@@ -72,10 +73,32 @@ const averages = (
   form.add(divisor ?? 0);
 };
 
+/** A number's bits, which tell zeros apart, too. */
+const addBits = (form: Form, x: number | bigint): void => {
+  if (typeof x === 'number') floats[0] = x;
+  else longs[0] = x;
+  form.add(halves[0]!);
+  form.add(halves[1]!);
+};
+const floats = new Float64Array(1);
+const longs = new BigInt64Array(floats.buffer);
+const halves = new Int32Array(floats.buffer);
+
+/** Finding a way through several views takes longer than most of them. */
+const walked = planned(map, (form, { name }, compute, out, inputs, scalars = []) => {
+  form.addText(name);
+  form.add(dtypeCodes[compute]);
+  operands(form, out, ...inputs);
+  for (const x of scalars) addBits(form, x);
+});
+
 export const cpu: Backend = {
   name: 'cpu',
   allocate,
-  map,
+  map: (expression, compute, out, inputs, scalars) => {
+    const flat = isContiguous(out) && inputs.every(isContiguous);
+    (flat ? map : walked)(expression, compute, out, inputs, scalars);
+  },
   update,
   copy,
   fill,

@@ -77,9 +77,20 @@ export const elementwiseKernel = (variant: Variant): KernelDefinition => {
         const repeated = inputs.map((x, k) =>
           operands[k + 1]!.step === 'repeated' ? operand(x.splat(), k) : undefined,
         );
+        const first = expression.prepared?.from ?? inputs.length;
+        const prepare = (values: readonly Value[]): readonly Value[] =>
+          expression.prepared?.make(values, numbers) ?? [];
+        const shared = repeated.slice(first).filter((x) => x !== undefined);
+        const once = shared.length === inputs.length - first ? prepare(shared) : undefined;
         eachLane(positions, (i) => {
           if (operands[0]!.step === 'contiguous') askToWrite(out!, i);
-          const values = inputs.map((x, k) => repeated[k] ?? operand(crossing[k + 1]!.load(x, i), k));
+          const load = (x: Pointer, k: number): Value =>
+            repeated[k] ?? operand(crossing[k + 1]!.load(x, i), k);
+          const own = inputs.slice(0, first).map(load);
+          const values = [
+            ...own,
+            ...(once ?? prepare(inputs.slice(first).map((x, k) => load(x, first + k)))),
+          ];
           crossing[0]!.store(out!, i, toMemory(expression.evaluate(values, numbers), operands[0]!.dtype));
         });
       };

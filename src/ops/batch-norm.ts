@@ -20,8 +20,10 @@ interface Normalize {
 interface Statistics {
   /** Per channel, as tensors outside the tape. */
   readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly eps: number;
   /** 1 / √(variance + eps) */
-  readonly scale: Tensor;
+  readonly scale: () => Tensor;
   /** Whether the statistics are those of this batch, and so depend on the input. */
   readonly ofBatch: boolean;
 }
@@ -29,6 +31,15 @@ interface Statistics {
 /** 1 / √(variance + eps) in one pass, as between large operations each small one takes long: its code is in no cache. */
 const scaleFrom = (variance: Tensor, eps: number, dtype: DType): Tensor =>
   mapOperands(math.rsqrtSum, [variance], { dtype, scalars: [eps] });
+
+/** Elements of a plane from which on it is worth computing its factor anew. */
+const LEAST_PLANE = 16;
+
+/** Whether the elements of a channel follow one another, so many that what they share can be computed for each run of them. */
+const hasPlanes = ({ shape, strides }: Tensor): boolean => {
+  const plane = shape.slice(2).reduce((product, size) => product * size, 1);
+  return plane >= LEAST_PLANE && strides.at(-1) === 1 && strides[1]! >= plane;
+};
 
 /** A vector over channels, in a shape that broadcasts over [N, C, …]. */
 const perChannel = (v: Tensor, like: { readonly shape: readonly number[] }): Tensor =>
@@ -42,17 +53,23 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
   node: 'NativeBatchNormBackward0',
   saves: ['x', 'weight'],
   stepwise: () => true,
-  forward: ({ x, weight, bias }, { mean, scale }) => {
-    // One multiply-add per element: x · a + b with a = scale · weight, b = bias − mean · a.
-    const a = weight === null ? scale : scale.mul(weight.detach());
-    const shift = mapOperands(math.subMul, [bias ?? 0, mean, a]);
-    return noGrad(() =>
-      mapOperands(math.mulAdd, [x.detach(), perChannel(a, x), perChannel(shift, x)], { dtype: x.dtype }),
-    );
-  },
+  // One multiply-add per element: x · a + b with a = scale · weight, b = bias − mean · a.
+  forward: ({ x, weight, bias }, { mean, variance, eps, scale }) =>
+    noGrad(() => {
+      if (weight !== null && bias !== null && hasPlanes(x)) {
+        const channels = [mean, variance, weight.detach(), bias.detach()].map((v) => perChannel(v, x));
+        return mapOperands(math.normalize, [x.detach(), ...channels], { dtype: x.dtype, scalars: [eps] });
+      }
+      const a = weight === null ? scale() : scale().mul(weight.detach());
+      const shift = mapOperands(math.subMul, [bias?.detach() ?? 0, mean, a]);
+      return mapOperands(math.mulAdd, [x.detach(), perChannel(a, x), perChannel(shift, x)], {
+        dtype: x.dtype,
+      });
+    }),
   backward: (grad, { x, weight }, statistics) => {
     if (!isGradEnabled()) return gradients(grad, x, weight, statistics);
-    const { mean, scale, ofBatch } = statistics;
+    const { mean, ofBatch } = statistics;
+    const scale = statistics.scale();
     const axes = otherAxes(x);
     // As functions of x, so that the gradient can be differentiated again.
     const m = ofBatch ? x.mean(axes) : mean;
@@ -79,7 +96,9 @@ export const batchNormOp = defineOp<Normalize, Statistics>({
  * The gradients where nobody differentiates them again: two sums for each channel, and one pass that writes.
  * @see at::native::batch_norm_backward_cpu
  */
-const gradients = (grad: Tensor, x: Tensor, weight: Tensor | null, { mean, scale, ofBatch }: Statistics) => {
+const gradients = (grad: Tensor, x: Tensor, weight: Tensor | null, statistics: Statistics) => {
+  const { mean, ofBatch } = statistics;
+  const scale = statistics.scale();
   const axes = otherAxes(x);
   const count = x.numel() / Math.max(x.shape[1]!, 1);
   const sum = once(() => grad.sum(axes));
@@ -169,9 +188,18 @@ export const batchNorm = (
   checkTypes(x, [weight, bias, runningMean, runningVar]);
   const ofBatch = training || runningMean === null || runningVar === null;
   const compute = x.dtype === 'float64' ? 'float64' : 'float32';
+  const recording = isGradEnabled();
   const statistics = noGrad((): Statistics => {
-    if (!ofBatch)
-      return { mean: runningMean.to(compute), scale: scaleFrom(runningVar, eps, compute), ofBatch };
+    const described = (mean: Tensor, variance: Tensor): Statistics => {
+      const scale = once(() => noGrad(() => scaleFrom(variance, eps, compute)));
+      return { mean, variance, eps, scale, ofBatch };
+    };
+    if (!ofBatch) {
+      const known = described(runningMean.to(compute), runningVar);
+      // The variance may have changed when gradients ask for it.
+      if (recording) known.scale();
+      return known;
+    }
     const mean = allocate([channels], compute, x.device);
     const variance = allocate([channels], compute, x.device);
     backendOf(x.device).moments(mean, variance, x, otherAxes(x));
@@ -179,7 +207,7 @@ export const batchNorm = (
       if (runningMean) blend(runningMean, mean, momentum);
       if (runningVar) blend(runningVar, variance.mul(count / (count - 1)), momentum);
     }
-    return { mean, scale: scaleFrom(variance, eps, compute), ofBatch };
+    return described(mean, variance);
   });
   return call(batchNormOp, { x, weight, bias }, statistics);
 };

@@ -2,6 +2,7 @@ import { describe, expect, it, beforeEach } from 'vitest';
 import { setTarget, availableTargets } from '../../src/device/target.ts';
 import type { View } from '../../src/device/view.ts';
 import type { DType } from '../../src/dtype.ts';
+import { cpu } from '../../src/kernels/cpu.ts';
 import { map } from '../../src/kernels/elementwise.ts';
 import * as math from '../../src/kernels/math/index.ts';
 import {
@@ -129,6 +130,66 @@ describe.each(availableTargets())('map on %s', (target) => {
     ]);
     map(math.addScaled, 'int64', n, [n, n], [-1.7]);
     expect(read(n)).toEqual([0n, 0n, 0n]);
+  });
+
+  it('tells numbers apart where it remembers how operands are walked', () => {
+    const x = laidOut('float32', [2, 3], { order: [1, 0] });
+    write(x, [1, 2, 3, 4, 5, 6]);
+    const ones = tensor('float32', [2, 3], [1, 1, 1, 1, 1, 1]);
+    const out = tensor('float32', [2, 3]);
+    for (let turn = 0; turn < 4; turn++) {
+      for (const number of [0.5, -0.25, 3 + turn]) {
+        cpu.map(math.addScaled, 'float32', out, [x, ones], [number]);
+        expect(read(out)).toEqual([1, 2, 3, 4, 5, 6].map((v) => v + number));
+      }
+      for (const zero of [0, -0]) {
+        cpu.map(math.threshold, 'float32', out, [x], [9, zero]);
+        expect(read(out)).toEqual([zero, zero, zero, zero, zero, zero]);
+      }
+    }
+    const n = laidOut('int64', [2, 2], { order: [1, 0] });
+    for (let turn = 0; turn < 4; turn++) {
+      for (const number of [2n ** 40n, 2n ** 41n, -1n]) {
+        write(n, [1n, 2n, 3n, 4n]);
+        cpu.map(math.addScaled, 'int64', n, [n, tensor('int64', [2, 2], [1n, 1n, 1n, 1n])], [number]);
+        expect(read(n)).toEqual([1n, 2n, 3n, 4n].map((v) => v + number));
+      }
+    }
+  });
+
+  it('prepares what elements share, along each kind of row', () => {
+    const shape = [2, 3, 5, 7];
+    const random = randomIntegers(8);
+    const layouts: readonly Layout[] = [{}, { order: [0, 2, 3, 1] }, { gaps: [0, 0, 0, 1] }];
+    const channel: Layout = { repeated: [0, 2, 3] };
+    for (const dtype of ['float32', 'float64'] as const)
+      for (const layout of layouts)
+        for (const shared of [channel, {}, { repeated: [1, 2] }]) {
+          const x = laidOut(dtype, shape, layout);
+          const others = [shared, shared, channel, shared].map((given) => laidOut(dtype, shape, given));
+          write(
+            x,
+            Array.from({ length: 210 }, () => random(9) - 4),
+          );
+          for (const view of others)
+            write(
+              view,
+              Array.from({ length: 210 }, () => random(4)),
+            );
+          const out = laidOut(dtype, shape, layout);
+          map(math.normalize, dtype, out, [x, ...others], [0.25]);
+          const [at, mean, variance, weight, bias] = [x, ...others].map((view) => read(view).map(Number)) as [
+            number[],
+            number[],
+            number[],
+            number[],
+            number[],
+          ];
+          read(out).forEach((y, i) => {
+            const scale = weight[i]! / Math.sqrt(variance[i]! + 0.25);
+            expect(Math.abs(Number(y) - ((at[i]! - mean[i]!) * scale + bias[i]!))).toBeLessThan(2e-5);
+          });
+        }
   });
 
   it('stores comparisons as 0 and 1 in any dtype', () => {

@@ -43,6 +43,18 @@ export const rsqrt = (x: Value): Value => like(x, 1).div(x.sqrt());
 /** 1 / √(x + y) */
 export const rsqrtSum = (x: Value, y: Value): Value => rsqrt(x.add(y));
 
+/** Factor and addend that make (x − mean) / √(variance + eps) · weight + bias of x. */
+export const normalizing = (
+  mean: Value,
+  variance: Value,
+  weight: Value,
+  bias: Value,
+  eps: Value,
+): readonly [Value, Value] => {
+  const factor = rsqrtSum(variance, eps).mul(weight);
+  return [factor, subMul(bias, mean, factor)];
+};
+
 /** NaN if either is NaN. */
 export const maximum = (x: Value, y: Value): Value => x.max(y);
 /** NaN if either is NaN. */

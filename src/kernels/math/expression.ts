@@ -7,3 +7,15 @@ export const expression = (name: string, compute: (...values: Value[]) => Value)
   name,
   evaluate: (operands, scalars) => compute(...operands, ...scalars),
 });
+
+/** A function of the operands before `from`, and of what `make` makes of those after, and of the numbers. */
+export const prepared = (
+  name: string,
+  from: number,
+  make: (...values: Value[]) => readonly Value[],
+  compute: (...values: Value[]) => Value,
+): Expression => ({
+  name,
+  evaluate: (operands) => compute(...operands),
+  prepared: { from, make: (operands, scalars) => make(...operands, ...scalars) },
+});

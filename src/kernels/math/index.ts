@@ -2,7 +2,7 @@
 import * as activation from './activation.ts';
 import * as arithmetic from './arithmetic.ts';
 import * as compare from './compare.ts';
-import { expression } from './expression.ts';
+import { expression, prepared } from './expression.ts';
 import * as erfs from './erf.ts';
 import * as exponential from './exp.ts';
 import * as float from './float.ts';
@@ -45,6 +45,8 @@ export const reciprocal = expression('reciprocal', arithmetic.reciprocal);
 export const sqrt = expression('sqrt', arithmetic.sqrt);
 export const rsqrt = expression('rsqrt', arithmetic.rsqrt);
 /** Scalars: what is added to the operand before. */
+/** Of x, mean, variance, weight and bias; the number is eps. */
+export const normalize = prepared('normalize', 1, arithmetic.normalizing, arithmetic.mulAdd);
 export const rsqrtSum = expression('rsqrtSum', arithmetic.rsqrtSum);
 export const maximum = expression('maximum', arithmetic.maximum);
 export const minimum = expression('minimum', arithmetic.minimum);
