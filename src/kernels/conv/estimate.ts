@@ -9,7 +9,7 @@ import { elementBytes, loadedElement, type ElementType, type Machine } from '../
 import { cycles, productCycles, tileFor, tileOf } from '../gemm-tile.ts';
 import { acrossCycles, isAcross } from './across.ts';
 import { channelsCycles, channelsTile, isForChannels } from './channels.ts';
-import { CHUNK_BYTES, extentOf, isInside, type Correlation } from './correlation.ts';
+import { CHUNK_BYTES, extentOf, isInside, onlyMet, type Correlation } from './correlation.ts';
 import { isDepthwise } from './depthwise.ts';
 import { directCycles } from './direct.ts';
 import { directTile } from './direct-tile.ts';
@@ -42,7 +42,8 @@ export const estimates = (machine: Machine, correlation: Correlation): Map<Algor
     found.set(algorithm, { cycles, parts });
   };
   add('implicit', implicit(facts));
-  add('direct', direct(facts));
+  // It copies only columns that are met.
+  add('direct', direct(factsOf(machine, onlyMet(correlation, 1))));
   if (isForChannels(machine, correlation)) add('channels', channels(facts));
   if (isDepthwise(correlation)) add('depthwise', depthwise(facts), images * groups);
   if (isAcross(correlation))
@@ -103,7 +104,7 @@ const factsOf = (machine: Machine, correlation: Correlation): Facts => {
 
 /** To copy an element between zeros; and where columns are put into phases that vectors cannot be parted into. */
 const PADDED = 1;
-const PICKED = 3.5;
+const PICKED = 2.5;
 const paddingOf = ({ padded }: Facts, phases: number): number =>
   padded * ([1, 2, 4].includes(phases) ? PADDED : PICKED);
 
@@ -140,8 +141,10 @@ const PACKED_ALONE = 0.6;
 const STORED = 0.3;
 const FAR_STORED = 0.6;
 const STORED_ALONE = 0.5;
-/** To begin with a group's part of a chunk. */
+/** To begin with a group's part of a chunk; and if these are more than are planned, and so decided anew. */
 const LAUNCHED = 5000;
+const UNPLANNED = 16000;
+const PLANNED = 32;
 /** What a step of a product's micro-kernel takes, in those that are counted. */
 const STEP = 1.05;
 
@@ -171,7 +174,9 @@ const implicit = (facts: Facts): number => {
   const stored = outs * (pixels * (isFar ? FAR_STORED : STORED) + images * alone * STORED_ALONE);
   const product = STEP * k * productCycles(machine, element, outs, pixels);
   const source = stays ? inPlace(facts) : paddingOf(facts, taps.columns.size === 1 ? 1 : stride[1]);
-  return groups * (product + packed + stored + chunks * LAUNCHED) + source + streaming(facts);
+  const launches = groups * chunks;
+  const launched = launches * (launches > PLANNED ? UNPLANNED : LAUNCHED);
+  return groups * (product + packed + stored) + launched + source + streaming(facts);
 };
 
 /** To store a vector. */
@@ -192,9 +197,13 @@ const direct = (facts: Facts): number => {
   );
 };
 
-/** What a step takes, in those that are counted, and to transpose a vector and to store it. */
+/**
+ * What a step takes, in those that are counted; for each lane of a tile's vectors, whose pixels are transposed and stored,
+ * however many they are; and for a row of a tile that is stored beyond the second cache.
+ */
 const CHANNELS_STEP = 1.1;
-const TURNED_VECTOR = 10;
+const TURNED_LANE = 9;
+const FAR_ROW = 6;
 
 const channels = (facts: Facts): number => {
   const { machine, correlation, element, bytes, lanes, images, groups, outs, height, width } = facts;
@@ -202,11 +211,11 @@ const channels = (facts: Facts): number => {
   const panels = Math.ceil(outs / lanes / tile.vectors);
   const perTile = Math.max(1, (tile.pixels * correlation.stride[1] * bytes) / LINE);
   const lines = height * Math.ceil(width / tile.pixels) * perTile;
+  const tiles = images * groups * height * Math.ceil(width / tile.pixels);
+  const isFar = elementCount(correlation.out.shape) * bytes > machine.l2;
   return (
-    images *
-      groups *
-      (CHANNELS_STEP * channelsCycles(correlation, tile) +
-        TURNED_VECTOR * height * width * Math.ceil(outs / lanes)) +
+    images * groups * CHANNELS_STEP * channelsCycles(correlation, tile) +
+    tiles * (TURNED_LANE * Math.ceil(outs / lanes) * lanes + (isFar ? FAR_ROW * outs : 0)) +
     rereading(facts, facts.inside, lines, panels) +
     (facts.inside ? inPlace(facts) : paddingOf(facts, 1)) +
     streaming(facts)
