@@ -181,18 +181,16 @@ export const channelsKernel = specialised(
         const firstTile = band.mul(args.bandTiles);
         const endTile = firstTile.add(args.bandTiles).min(args.tiles);
 
-        const initial = unroll(vectors, (v) => {
-          const value = variable(constant(0, { element, lanes }));
-          when(args.hasBias.ne(0), () => {
-            const count = outCount
-              .sub(v * lanes)
-              .max(0)
-              .min(lanes);
-            const first = channel.add(v * lanes).mul(args.biasStep);
-            value.set(bias.strided(first, args.biasStep, { count, lanes }));
+        // The bias of a panel that may be short, in any steps: code for vectors of it would be long.
+        for (let v = 0; v < vectors; v++) slot.set(v * lanes, constant(0, { element, lanes }));
+        when(args.hasBias.ne(0), () => {
+          const each = bias.plus(channel.mul(args.biasStep)).walk('each');
+          loop(outCount, (o) => {
+            slot.set(o, each.scalar());
+            each.advance(args.biasStep);
           });
-          return value;
         });
+        const initial = unroll(vectors, (v) => variable(slot.vector(v * lanes, { lanes })));
 
         /** Adds lines first … end − 1. @param isLast  whether the sums are whole then */
         const products = (
@@ -277,12 +275,14 @@ export const channelsKernel = specialised(
             sum.forEach((value, v) => slot.set(i * channels + v * lanes, value));
           });
           const turned = slot.plus(pixels * channels);
-          for (let v = 0; v < vectors; v++) {
-            const rows = unroll(lanes, (i) =>
-              slot.vector(Math.min(i, pixels - 1) * channels + v * lanes, { lanes }),
-            );
-            interleaved(rows).forEach((row, o) => turned.set((v * lanes + o) * lanes, row));
-          }
+          const some = slot.walk('some');
+          const turning = turned.walk('turning');
+          loop(vectors, () => {
+            const rows = unroll(lanes, (i) => some.vector(Math.min(i, pixels - 1) * channels, { lanes }));
+            interleaved(rows).forEach((row, o) => turning.set(o * lanes, row));
+            some.advance(lanes);
+            turning.advance(lanes * lanes);
+          });
           const outPlace = to
             .plus(y.mul(args.outRowStep))
             .plus(turn === 'alone' ? x : x.mul(2))
