@@ -8,13 +8,14 @@ import { workspace } from '../device/memory.ts';
 import type { Storage } from '../device/storage.ts';
 import { currentTarget } from '../device/target.ts';
 import { grainOf } from '../device/threads/grain.ts';
+import { getNumThreads } from '../device/threads/number.ts';
 import { loadedElement, storageBytes, type StorageType } from '../lang/index.ts';
 import { epilogueForm } from './epilogue.ts';
 import { axisForm, axisSize, offsetTable, type Axis } from './gemm-offsets.ts';
 import { multiplyKernel, multiplySlot, panelsTogether, type Addend } from './gemm-multiply.ts';
 import { packingOf, packKernel } from './gemm-pack.ts';
 import { isWorthTile } from './gemm-rest.ts';
-import { blocksOf, evenParts, restVectors, stackedRows, tileFor } from './gemm-tile.ts';
+import { blocksOf, evenParts, partedRows, restVectors, stackedRows, tileFor } from './gemm-tile.ts';
 import { keptForm } from './packed.ts';
 import { eachShare } from './slots.ts';
 
@@ -228,13 +229,18 @@ export const product = (wanted: Product): ((at: Offsets) => void) => {
           adding,
           epilogue: k0 + deep === k ? lastForm : '',
         };
-        // With few panels of columns the rows are parted, too, so that there is work for several threads.
         const groups = Math.ceil(count / panelsTogether(multiply, lanes));
         const tileRows = tile.rows * multiply.stack;
         const rowTiles = Math.ceil(rows / tileRows);
         const worth = Math.floor((2 * rows * width * deep) / PART_FLOPS);
-        const wanted = Math.max(1, Math.min(Math.ceil(PARTS / groups), rowTiles, worth));
-        const partRows = Math.ceil(rowTiles / wanted) * tileRows;
+        const partRows = partedRows({
+          groups,
+          rowTiles,
+          tileRows,
+          most: Math.min(Math.ceil(PARTS / groups), worth),
+          packs: packedB === null,
+          threads: getNumThreads(),
+        });
         const parts = Math.ceil(rows / partRows);
         const slotSize = multiplySlot(multiply, lanes, { k: deep, deep: block, parts, partRows });
         const slots = { name: 'gemm', element, size: slotSize, positions: groups * parts, most: POSITIONS };
