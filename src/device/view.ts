@@ -53,3 +53,17 @@ export const isContiguous = ({ shape, strides }: Pick<View, 'shape' | 'strides'>
 
 /** The view's first element in bytes from the storage's start. */
 export const byteOffset = (view: View): number => view.offset * dtypes[view.dtype].bytes;
+
+/** Of an axis only the places first … first + size − 1. @see torch.narrow */
+export const narrowed = (
+  { storage, dtype, shape, strides, offset }: View,
+  axis: number,
+  first: number,
+  size: number,
+): View => ({
+  storage,
+  dtype,
+  shape: shape.with(axis, size),
+  strides,
+  offset: offset + first * strides[axis]!,
+});

@@ -27,7 +27,7 @@ import {
   type Variable,
 } from '../lang/index.ts';
 import { specialised } from './once.ts';
-import { WindowTable } from './pool-windows.ts';
+import { planeSpec, WindowTable } from './pool-windows.ts';
 import { Row } from './row.ts';
 
 /** The largest so far and where it was: a NaN always wins, the last one before the others, as in PyTorch. */
@@ -157,16 +157,7 @@ export const maxOfRows = specialised((variant: Variant): KernelDefinition => {
     {
       out: output(storage),
       positions: output('i32'),
-      x: input(storage),
-      row_windows: input('i32'),
-      column_windows: input('i32'),
-      h: index,
-      w: index,
-      oh: index,
-      ow: index,
-      pad: index,
-      left: index,
-      right: index,
+      ...planeSpec(storage),
     },
     ({ out, positions, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range, machine) => {
       const rows = new WindowTable(row_windows, oh);
@@ -222,16 +213,7 @@ export const largestOfRows = specialised((variant: Variant & { readonly rows: nu
     `${nameOf('largest', variant)}, ${String(rows)} rows`,
     {
       out: output(storage),
-      x: input(storage),
-      row_windows: input('i32'),
-      column_windows: input('i32'),
-      h: index,
-      w: index,
-      oh: index,
-      ow: index,
-      pad: index,
-      left: index,
-      right: index,
+      ...planeSpec(storage),
     },
     ({ out, x, row_windows, column_windows, h, w, oh, ow, pad, left, right }, range, machine) => {
       const windows = new WindowTable(row_windows, oh);

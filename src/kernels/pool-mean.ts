@@ -23,7 +23,7 @@ import {
   type Value,
 } from '../lang/index.ts';
 import { specialised } from './once.ts';
-import { WindowTable } from './pool-windows.ts';
+import { planeSpec, WindowTable } from './pool-windows.ts';
 import { Row } from './row.ts';
 
 /** How the columns of a line become results. */
@@ -63,17 +63,8 @@ export const meanOfRows = specialised((variant: Variant): KernelDefinition => {
     `avg_pool2d${gradient ? '_grad' : ''}.${across}(${dtype})${sliding ? ` ${columns} columns, stride ${stride}` : ''}`,
     {
       out: inout(storage),
-      x: input(storage),
       lines: inout(element),
-      row_windows: input('i32'),
-      column_windows: input('i32'),
-      h: index,
-      w: index,
-      oh: index,
-      ow: index,
-      pad: index,
-      left: index,
-      right: index,
+      ...planeSpec(storage),
     },
     (args, range) => {
       const { out, x, lines, h, w, oh, ow, pad, left, right } = args;

@@ -1,7 +1,7 @@
 /** Windows along one axis, as tables that kernels read: clipping is settled before they run. */
 import type { PoolGeometry } from '../device/backend.ts';
 import type { Region } from '../device/launch.ts';
-import type { Pointer, Value } from '../lang/index.ts';
+import { index, input, type Pointer, type StorageType, type Value } from '../lang/index.ts';
 import { keptTable } from './tables.ts';
 
 export interface Windows {
@@ -75,6 +75,20 @@ export const tableOf = ({ starts, ends, weights }: Windows): Region => {
   const numbers = [...starts, ...ends, ...weights];
   return { storage: keptTable(`windows ${numbers.join()}`, () => Int32Array.from(numbers)), byteOffset: 0 };
 };
+
+/** Of a kernel whose positions are planes: the input and its windows. Those from column `left` to `right` lie within it whole. */
+export const planeSpec = (storage: StorageType) => ({
+  x: input(storage),
+  row_windows: input('i32'),
+  column_windows: input('i32'),
+  h: index,
+  w: index,
+  oh: index,
+  ow: index,
+  pad: index,
+  left: index,
+  right: index,
+});
 
 /** Such a table as a kernel reads it. */
 export class WindowTable {

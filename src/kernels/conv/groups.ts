@@ -1,5 +1,5 @@
 /** A correlation as several of some groups each: their padded input stays near where that of all would not. */
-import type { View } from '../../device/view.ts';
+import { narrowed, type View } from '../../device/view.ts';
 import { CHUNK_BYTES, extentOf, type Correlation } from './correlation.ts';
 import { paddedBytes } from './padded.ts';
 
@@ -30,16 +30,3 @@ const someGroups = (correlation: Correlation, first: number, count: number): Cor
     groups: count,
   };
 };
-
-const narrowed = (
-  { storage, dtype, shape, strides, offset }: View,
-  axis: number,
-  first: number,
-  size: number,
-): View => ({
-  storage,
-  dtype,
-  shape: shape.with(axis, size),
-  strides,
-  offset: offset + first * strides[axis]!,
-});

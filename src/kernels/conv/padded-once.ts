@@ -2,7 +2,7 @@
  * Correlations of one input, as the parts of a strided convolution's input gradient are, on a copy of it between zeros that
  * is made once for all of them, some images or rows at a time. Each by itself would pad it anew.
  */
-import type { View } from '../../device/view.ts';
+import { narrowed, type View } from '../../device/view.ts';
 import { evenParts } from '../gemm-tile.ts';
 import { CHUNK_BYTES, extentOf, isInside, isWide, type Correlation } from './correlation.ts';
 import { pad, paddedBytes, type Extent } from './padded.ts';
@@ -100,16 +100,3 @@ const extentOfAll = (correlations: readonly Correlation[], y: number, rows: numb
     columns: Math.max(...extents.map((extent) => extent.left + extent.columns)) - left,
   };
 };
-
-const narrowed = (
-  { storage, dtype, shape, strides, offset }: View,
-  axis: number,
-  first: number,
-  size: number,
-): View => ({
-  storage,
-  dtype,
-  shape: shape.with(axis, size),
-  strides,
-  offset: offset + first * strides[axis]!,
-});

@@ -2,7 +2,7 @@
 import { launch, type Region } from '../../../device/launch.ts';
 import { ownWorkspace } from '../../../device/strands.ts';
 import { grainOf } from '../../../device/threads/grain.ts';
-import { storageOf, type View } from '../../../device/view.ts';
+import { narrowed, storageOf, type View } from '../../../device/view.ts';
 import { loadedElement, storageBytes } from '../../../lang/index.ts';
 import type { Correlation } from '../correlation.ts';
 import { partsOf, turnedColumns } from './bands.ts';
@@ -79,20 +79,11 @@ export const strips = (correlation: Correlation, m: TileSize, atOnce: number): C
   return Array.from({ length: Math.ceil(width / size) }, (_, part): Correlation => {
     const first = part * size;
     return {
-      ...partOf(correlation, (view) => narrowed(view, first, Math.min(size, width - first))),
+      ...partOf(correlation, (view) => narrowed(view, 3, first, Math.min(size, width - first))),
       origin: [origin[0], origin[1] + first],
     };
   });
 };
-
-/** Columns first … first + width − 1 of images. */
-const narrowed = ({ storage, dtype, shape, strides, offset }: View, first: number, width: number): View => ({
-  storage,
-  dtype,
-  shape: [...shape.slice(0, 3), width],
-  strides,
-  offset: offset + first * strides[3]!,
-});
 
 /** Some rows of tiles, counted through all images from `first` on. */
 export interface Block {
